@@ -1,0 +1,2 @@
+FLASK_APP=functions.app:from_environment
+FLASK_RUN_PORT=8000

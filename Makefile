@@ -1,0 +1,145 @@
+# Everything here needs Python >= 3.11 and make, and nothing else: uv comes into .venv when it is missing.
+PYTHON ?= python3
+PORT ?= 8000
+MLFLOW_PORT ?= 5000
+IMAGE ?= iris-api
+PROJECT_ID ?=
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV := .venv
+UV := $(VENV)/bin/uv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PORT
+
+# No program of ours phones home; the code says so too, this covers the tools' own commands.
+export DVC_NO_ANALYTICS := 1
+export DO_NOT_TRACK := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export ORT_DISABLE_TELEMETRY := 1
+
+##@ Start here
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: train ## Train if needed, then serve on http://localhost:8000 (PORT=9000 changes it)
+	@echo "serving on http://localhost:$(PORT) (documentation: /docs; Ctrl-C stops)"
+	@exec python -m functions.server
+
+.PHONY: test
+test: install ## Run the whole test suite, with its coverage floor
+	pytest -n 2 --cov --cov-report=term
+
+.PHONY: install
+install: $(VENV)/.development ## Install everything for development into .venv
+
+##@ Model
+
+.PHONY: train dvc-repro
+train: $(VENV)/.pipeline ## Run the pipeline's stages that are out of date: prepare, train, evaluate, release
+	@dvc repro
+dvc-repro: train ## The same as train
+
+.PHONY: promote
+promote: $(VENV)/.pipeline ## Make the released model the champion that the next one has to match
+	@python -m pipeline.promote
+
+.PHONY: mlflow-ui
+mlflow-ui: $(VENV)/.pipeline ## Show the experiments on http://localhost:5000
+	@mlflow ui --backend-store-uri sqlite:///mlflow.db --port $(MLFLOW_PORT)
+
+##@ Data versions
+
+.PHONY: dvc-init
+dvc-init: $(VENV)/.pipeline ## Name the bucket of the data and models: make dvc-init PROJECT_ID=my-project
+	@test -n "$(PROJECT_ID)" || { echo "error: say which project: make dvc-init PROJECT_ID=my-project" >&2; exit 2; }
+	@test -d .dvc || dvc init --quiet $$(git rev-parse --git-dir >/dev/null 2>&1 || echo --no-scm)
+	@dvc remote add --force --default gcs gs://$(PROJECT_ID)-dvc-cache
+
+.PHONY: dvc-status
+dvc-status: $(VENV)/.pipeline ## Say which stages are out of date
+	@dvc status
+
+.PHONY: dvc-push
+dvc-push: $(VENV)/.pipeline ## Upload data, models and the run cache to the remote
+	@dvc push --run-cache
+
+.PHONY: dvc-pull
+dvc-pull: $(VENV)/.pipeline ## Download data, models and the run cache from the remote
+	@dvc pull --run-cache
+
+.PHONY: dvc-pipeline
+dvc-pipeline: $(VENV)/.pipeline ## Draw the pipeline
+	@dvc dag
+
+##@ Code
+
+.PHONY: lint
+lint: install ## Check style, format and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+.PHONY: format
+format: install ## Put style and format right
+	ruff check --fix .
+	ruff format .
+
+.PHONY: lock
+lock: $(UV) ## Resolve pyproject.toml into requirements/*.txt (UPGRADE=1 takes the newest versions)
+	@compile="$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header"; \
+	compile="$$compile$(if $(UPGRADE), --upgrade)"; \
+	$$compile pyproject.toml --group development --output-file requirements/development.txt; \
+	compile="$$compile --constraint requirements/development.txt"; \
+	$$compile --group installer --output-file requirements/installer.txt; \
+	$$compile pyproject.toml --output-file requirements/serving.txt; \
+	for group in functions pipeline; do \
+	  $$compile pyproject.toml --group $$group --output-file requirements/$$group.txt; \
+	done
+
+##@ Image
+
+.PHONY: build
+build: train ## Build the serving image around the released model
+	docker build --tag $(IMAGE) .
+
+##@ Cleaning
+
+.PHONY: clean
+clean: ## Delete caches and what the pipeline makes again; never raw data, experiments or the champion
+	rm -rf artifacts data/processed models build dist htmlcov .coverage .coverage.* *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find functions pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Environments: each stamp says which locked set is in .venv.
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: $(PYTHON) is older than Python 3.11; name another: make PYTHON=python3.13 ..." >&2; exit 1; }
+	@echo "creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(UV): requirements/installer.txt | $(VENV)/bin/python
+	@echo "installing uv"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.pipeline: requirements/pipeline.txt pyproject.toml | $(UV)
+	@echo "installing $<"
+	@$(UV) pip install --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.development: requirements/development.txt pyproject.toml | $(UV)
+	@echo "installing $<"
+	@$(UV) pip install --require-hashes -r $<
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.pipeline

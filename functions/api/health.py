@@ -1,0 +1,41 @@
+"""GET /health for people and monitors, /health/live and /health/ready for probes."""
+
+from http import HTTPStatus
+
+import msgspec
+from flask import Blueprint, Response
+
+from functions import __version__
+from functions.request import JSON, current_request
+from functions.service import Service
+
+HEALTH, LIVE, READY = "/health", "/health/live", "/health/ready"
+
+
+def blueprint(service: Service) -> Blueprint:
+    """The health routes; probes are not limited, and carry no detail."""
+    routes = Blueprint("health", __name__)
+
+    @routes.get(HEALTH)
+    def health() -> Response:
+        service.guard.limit_client(current_request(), service.limits.health)
+        loaded = service.model is not None
+        status = "healthy" if loaded else "unhealthy"
+        return _answer({"status": status, "model_loaded": loaded, "version": __version__}, available=loaded)
+
+    @routes.get(LIVE)
+    def live() -> Response:
+        return _answer({"status": "alive"}, available=True)
+
+    def ready() -> Response:
+        loaded = service.model is not None
+        return _answer({"status": "ready" if loaded else "not ready"}, available=loaded)
+
+    for path in {READY, service.settings.health_route}:
+        routes.get(path)(ready)
+    return routes
+
+
+def _answer(body: dict[str, str | bool], *, available: bool) -> Response:
+    status = HTTPStatus.OK if available else HTTPStatus.SERVICE_UNAVAILABLE
+    return Response(msgspec.json.encode(body), status=status, content_type=JSON)

@@ -1,0 +1,37 @@
+"""GET /metrics, for a scraper beside the service."""
+
+import ipaddress
+
+from flask import Blueprint, Response
+from werkzeug.exceptions import NotFound
+
+from functions.request import ServingRequest, current_request
+from functions.service import Service
+
+ROUTE = "/metrics"
+
+
+def blueprint(service: Service) -> Blueprint:
+    """The metrics; in production only for a near peer, so that no load balancer publishes them."""
+    routes = Blueprint("monitoring", __name__)
+
+    @routes.get(ROUTE)
+    def metrics() -> Response:
+        request = current_request()
+        if service.settings.production and not _near(request):
+            raise NotFound
+        body, content_type = service.metrics.exposition(request.environ.get("HTTP_ACCEPT"))
+        return Response(body, content_type=content_type)
+
+    return routes
+
+
+def _near(request: ServingRequest) -> bool:
+    """Whether the peer is on this machine or in a private network, and no proxy stands between."""
+    if "HTTP_X_FORWARDED_FOR" in request.environ:
+        return False
+    try:
+        peer = ipaddress.ip_address(request.environ.get("REMOTE_ADDR", ""))
+    except ValueError:
+        return False
+    return peer.is_loopback or peer.is_private

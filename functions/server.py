@@ -1,0 +1,82 @@
+"""`python -m functions.server`: the service on granian, one serving process unless WORKERS says otherwise."""
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import MPServer
+
+from functions import logs
+from functions.settings import InvalidSettings, Settings
+
+IDLE_CONNECTION_SECONDS = 650
+"""Longer than the 600 s for which Google's load balancer keeps its connections, so that it closes first."""
+
+DRAIN_SECONDS = 8
+"""Cloud Run kills 10 s after SIGTERM."""
+
+THREADS = 4
+
+_LOGGERS: dict[str, Any] = {
+    "formatters": {},
+    "handlers": {},
+    "loggers": {"_granian": {"handlers": [], "propagate": True}, "granian.access": {"handlers": [], "propagate": True}},
+}
+"""granian's own messages go where the service's go, in the same form."""
+
+
+def main() -> None:
+    """Serve until SIGTERM or Ctrl-C; requests in flight are finished.
+
+    Raises:
+        SystemExit: the environment can't be used; the message lists every fault.
+    """
+    try:
+        settings = Settings.from_environ(os.environ)
+    except InvalidSettings as error:
+        raise SystemExit(str(error)) from None
+    logs.configure(settings.log_level)
+    _require_free(settings.host, settings.port)
+    server(settings).serve(target_loader=_load_app, wrap_loader=False)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Refuse a port that something listens on: granian would share it with another granian, unnoticed."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SystemExit(f"can't listen on {host}:{port}: {error.strerror}; choose another with PORT=...") from None
+
+
+def server(settings: Settings) -> MPServer:
+    """The configured server; it loads the app in the serving process, after the fork."""
+    return MPServer(
+        "functions.app:from_environment",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=THREADS,
+        websockets=False,
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE_CONNECTION_SECONDS * 1000),
+        log_level=LogLevels.warning,
+        log_dictconfig=_LOGGERS,
+        workers_kill_timeout=DRAIN_SECONDS,
+    )
+
+
+def _load_app() -> Callable[..., Any]:
+    from functions.app import from_environment
+
+    return from_environment()
+
+
+if __name__ == "__main__":
+    main()

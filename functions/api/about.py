@@ -3,12 +3,13 @@
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Blueprint
 
 from functions import __version__
 from functions.api import documentation, health, monitoring, predictions
 from functions.model import Model
 from functions.request import JSON, current_request
+from functions.response import ServingResponse
 from functions.service import Service
 
 ROOT, MODEL_INFO = "/", "/model/info"
@@ -20,11 +21,11 @@ def blueprint(service: Service) -> Blueprint:
     routes = Blueprint("about", __name__)
 
     @routes.get(ROOT)
-    def root() -> Response:
+    def root() -> ServingResponse:
         return _json(index(service.model))
 
     @routes.get(MODEL_INFO)
-    def model_info() -> Response:
+    def model_info() -> ServingResponse:
         request = current_request()
         service.guard.admit(request, service.limits.model_info)
         model = service.require_model()
@@ -84,5 +85,5 @@ def describe(model: Model) -> dict[str, Any]:
     }
 
 
-def _json(content: dict[str, Any]) -> Response:
-    return Response(msgspec.json.encode(content), content_type=JSON)
+def _json(content: dict[str, Any]) -> ServingResponse:
+    return ServingResponse(msgspec.json.encode(content), content_type=JSON)

@@ -4,12 +4,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
-from flask import Blueprint, Response, send_from_directory
+from flask import Blueprint, send_from_directory
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from functions import openapi
 from functions.request import JSON
+from functions.response import ServingResponse
 from functions.service import Service
 
 SWAGGER, REDOC, OPENAPI = "/docs", "/redoc", "/openapi.json"
@@ -60,24 +61,24 @@ def blueprint(service: Service) -> Blueprint:
     routes = Blueprint("documentation", __name__)
 
     @routes.get(OPENAPI)
-    def document() -> Response:
+    def document() -> ServingResponse:
         content = openapi.document(service.model, authenticated=service.settings.authenticated)
-        return Response(msgspec.json.encode(content), content_type=JSON)
+        return ServingResponse(msgspec.json.encode(content), content_type=JSON)
 
     @routes.get(SWAGGER)
-    def swagger() -> Response:
+    def swagger() -> ServingResponse:
         return _page(_SWAGGER_PAGE)
 
     @routes.get(REDOC)
-    def redoc() -> Response:
+    def redoc() -> ServingResponse:
         return _page(_REDOC_PAGE)
 
     @routes.get(f"{_ASSETS}/swagger.js")
-    def swagger_script() -> Response:
+    def swagger_script() -> ServingResponse:
         return _script(_SWAGGER_SCRIPT)
 
     @routes.get(f"{_ASSETS}/redoc.js")
-    def redoc_script() -> Response:
+    def redoc_script() -> ServingResponse:
         return _script(_REDOC_SCRIPT)
 
     @routes.get(f"{_ASSETS}/swagger/<path:name>")
@@ -100,11 +101,11 @@ def _asset(package: str, folder: str, name: str) -> ResponseReturnValue:
     return send_from_directory(root, name, max_age=_ASSET_SECONDS)
 
 
-def _page(html: str) -> Response:
-    response = Response(html, content_type="text/html; charset=utf-8")
+def _page(html: str) -> ServingResponse:
+    response = ServingResponse(html, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
     return response
 
 
-def _script(text: str) -> Response:
-    return Response(text, content_type="text/javascript; charset=utf-8")
+def _script(text: str) -> ServingResponse:
+    return ServingResponse(text, content_type="text/javascript; charset=utf-8")

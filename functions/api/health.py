@@ -3,10 +3,11 @@
 from http import HTTPStatus
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Blueprint
 
 from functions import __version__
 from functions.request import JSON, current_request
+from functions.response import ServingResponse
 from functions.service import Service
 
 HEALTH, LIVE, READY = "/health", "/health/live", "/health/ready"
@@ -17,17 +18,17 @@ def blueprint(service: Service) -> Blueprint:
     routes = Blueprint("health", __name__)
 
     @routes.get(HEALTH)
-    def health() -> Response:
+    def health() -> ServingResponse:
         service.guard.limit_client(current_request(), service.limits.health)
         loaded = service.model is not None
         status = "healthy" if loaded else "unhealthy"
         return _answer({"status": status, "model_loaded": loaded, "version": __version__}, available=loaded)
 
     @routes.get(LIVE)
-    def live() -> Response:
+    def live() -> ServingResponse:
         return _answer({"status": "alive"}, available=True)
 
-    def ready() -> Response:
+    def ready() -> ServingResponse:
         loaded = service.model is not None
         return _answer({"status": "ready" if loaded else "not ready"}, available=loaded)
 
@@ -36,6 +37,6 @@ def blueprint(service: Service) -> Blueprint:
     return routes
 
 
-def _answer(body: dict[str, str | bool], *, available: bool) -> Response:
+def _answer(body: dict[str, str | bool], *, available: bool) -> ServingResponse:
     status = HTTPStatus.OK if available else HTTPStatus.SERVICE_UNAVAILABLE
-    return Response(msgspec.json.encode(body), status=status, content_type=JSON)
+    return ServingResponse(msgspec.json.encode(body), status=status, content_type=JSON)

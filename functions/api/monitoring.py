@@ -2,10 +2,11 @@
 
 import ipaddress
 
-from flask import Blueprint, Response
+from flask import Blueprint
 from werkzeug.exceptions import NotFound
 
 from functions.request import ServingRequest, current_request
+from functions.response import ServingResponse
 from functions.service import Service
 
 ROUTE = "/metrics"
@@ -16,12 +17,12 @@ def blueprint(service: Service) -> Blueprint:
     routes = Blueprint("monitoring", __name__)
 
     @routes.get(ROUTE)
-    def metrics() -> Response:
+    def metrics() -> ServingResponse:
         request = current_request()
         if service.settings.production and not _near(request):
             raise NotFound
         body, content_type = service.metrics.exposition(request.environ.get("HTTP_ACCEPT"))
-        return Response(body, content_type=content_type)
+        return ServingResponse(body, content_type=content_type)
 
     return routes
 

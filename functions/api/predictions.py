@@ -1,8 +1,9 @@
 """POST /predict."""
 
-from flask import Blueprint, Response
+from flask import Blueprint
 
 from functions.request import JSON, current_request
+from functions.response import ServingResponse
 from functions.service import Service
 
 ROUTE = "/predict"
@@ -13,14 +14,14 @@ def blueprint(service: Service) -> Blueprint:
     routes = Blueprint("predictions", __name__)
     limit = service.limits.predict
 
-    def predict() -> Response:
+    def predict() -> ServingResponse:
         request = current_request()
         service.guard.admit(request, limit)
         model = service.require_model()
         answer = model.predict(model.decode(request.json_body()))
         request.model_version = model.version
         service.metrics.count_predictions(answer)
-        return Response(answer.body, content_type=JSON)
+        return ServingResponse(answer.body, content_type=JSON)
 
     for path in {ROUTE, service.settings.predict_route}:
         routes.post(path)(predict)

@@ -16,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from functions import error_handlers, exchange, logs
 from functions.access_log import AccessLog
-from functions.api import about, documentation, health, monitoring, predictions
+from functions.api import about, documentation, health, monitoring, open_inference, predictions
 from functions.auth import ApiKeys
 from functions.bundle.files import BundleError
 from functions.guard import Guard
@@ -28,7 +28,9 @@ from functions.response import ServingResponse
 from functions.service import Service
 from functions.settings import InvalidSettings, Settings
 
-_BLUEPRINTS = (about.blueprint, health.blueprint, predictions.blueprint, monitoring.blueprint, documentation.blueprint)
+_BLUEPRINTS = tuple(
+    module.blueprint for module in (about, health, predictions, open_inference, monitoring, documentation)
+)
 logger = logging.getLogger(__name__)
 
 

@@ -1,14 +1,18 @@
-"""Every error of the app becomes problem details."""
+"""Every error becomes problem details, or under /v2 the Open Inference Protocol's error."""
 
 import logging
 
+import msgspec
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
+from functions.api import open_inference
 from functions.errors import PROBLEM_JSON, Fault, Problem, problem_body
 from functions.metrics import ServiceMetrics
-from functions.request import current_request
+from functions.request import JSON, current_request
 from functions.response import ServingResponse
+
+PROTOCOL_PREFIX = f"{open_inference.PREFIX}/"
 
 logger = logging.getLogger(__name__)
 
@@ -39,5 +43,7 @@ def _answer(
 ) -> ServingResponse:
     request = current_request()
     request.error_kind = kind
+    if request.environ["PATH_INFO"].startswith(PROTOCOL_PREFIX):
+        return ServingResponse(msgspec.json.encode({"error": detail}), status, headers, content_type=JSON)
     body = problem_body(status, kind, detail, request.request_id, faults)
     return ServingResponse(body, status, headers, content_type=PROBLEM_JSON)

@@ -5,14 +5,15 @@ look-ups kept, instead of by its three hooks (docs/adr/0004-request-path.md has 
 """
 
 import time
-from collections import Counter as Count
 from typing import Any
 
+import numpy as np
 from flask import Response
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_flask_exporter import PrometheusMetrics
 
-from functions.model import Answer, Model
+from functions.model import Model
 from functions.request import ServingRequest
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -81,13 +82,18 @@ class ServiceMetrics:
         self._info.labels(model.version, model.metadata.mlflow_run_id).set(1)
         self._by_class = [(self._predictions.labels(key), self._confidence.labels(key)) for key in model.target_keys]
 
-    def count_predictions(self, answer: Answer) -> None:
-        """Count the predictions of one request by class, and their confidence."""
-        by_class = self._by_class
-        for index, number in Count(answer.classes).items():
-            by_class[index][0].inc(number)
-        for index, confidence in zip(answer.classes, answer.confidences, strict=True):
-            by_class[index][1].observe(confidence)
+    def count_prediction(self, index: int, confidence: float) -> None:
+        """Count one prediction of the class at `index`."""
+        predictions, confidences = self._by_class[index]
+        predictions.inc()
+        confidences.observe(confidence)
+
+    def count_predictions(self, classes: NDArray[np.intp], confidences: NDArray[np.float32]) -> None:
+        """Count the predictions of a batch: the class of each row, and its probability."""
+        for index in np.unique(classes).tolist():
+            values = confidences[classes == index]
+            self._by_class[index][0].inc(values.size)
+            observe_many(self._by_class[index][1], values)
 
     def count_response(self, request: ServingRequest, response: Response) -> float:
         """Count one answered request; returns how long it took, in seconds."""
@@ -118,6 +124,14 @@ class ServiceMetrics:
         if known == method:
             self._by_response[method, rule, status] = children
         return children
+
+
+def observe_many(histogram: Histogram, values: NDArray[np.float32]) -> None:
+    """Observe an array at once; prometheus_client has a call for single values only, 8 ms for 10,000 of them."""
+    buckets = np.searchsorted(np.array(histogram._upper_bounds), values, side="left")
+    for index, number in zip(*np.unique(buckets, return_counts=True), strict=True):
+        histogram._buckets[index].inc(int(number))
+    histogram._sum.inc(float(values.sum(dtype=np.float64)))
 
 
 def _method(name: str) -> str:

@@ -1,28 +1,20 @@
 """A model as the service uses it: verified, in memory, with its own request and answer forms."""
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.bundle.files import Bundle, read_bundle
+from functions.bundle.files import MODEL_FILE, Bundle, BundleError, read_bundle
 from functions.bundle.runtime import load_classifier
-from functions.instances import InstanceDecoder, Rows
+from functions.inference import TensorInterface
+from functions.instances import InstanceDecoder
 
 Floats = NDArray[np.float32]
 
 DIGITS = 6
 """Decimals of an answered probability; the exported model is proved to 1e-5 (bundle.runtime.TOLERANCE)."""
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """Predictions for some rows, encoded, with what the metrics count of them."""
-
-    body: bytes
-    classes: list[int]
-    confidences: list[float]
 
 
 class Model:
@@ -41,7 +33,8 @@ class Model:
         self.target_keys = bundle.metadata.target_keys
         self.decode = InstanceDecoder(bundle.metadata.features, max_rows).decode
         self._labels = bundle.metadata.target_names
-        self._probabilities = load_classifier(bundle).probabilities
+        self.probabilities = load_classifier(bundle).probabilities
+        self.tensors = TensorInterface(bundle.metadata, max_rows)
         self._encode = msgspec.json.Encoder().encode
 
     @classmethod
@@ -51,30 +44,32 @@ class Model:
         Raises:
             BundleError: the bundle is incomplete, damaged, or its model can't be loaded.
         """
-        return cls(read_bundle(folder), source=str(folder), max_rows=max_rows)
+        bundle = read_bundle(folder)
+        try:
+            return cls(bundle, source=str(folder), max_rows=max_rows)
+        except BundleError as error:
+            raise BundleError(f"{folder / MODEL_FILE}: {error}") from error
 
-    def predict(self, rows: Rows) -> Answer:
-        """Answer rows in the form in which they were asked: one prediction, or `predictions`."""
-        probabilities = self._probabilities(rows.values)
-        if not rows.batch:
-            return self._one(probabilities[0].tolist())
-        classes = probabilities.argmax(axis=1).tolist()
-        rounded = probabilities.astype(np.float64).round(DIGITS)
-        confidences = rounded.max(axis=1).tolist()
+    def answer_one(self, row: Floats) -> tuple[bytes, int, float]:
+        """The encoded prediction for one row [1, features], its class and its confidence."""
+        raw: list[float] = self.probabilities(row)[0].tolist()
+        index = raw.index(max(raw))
+        rounded = [round(probability, DIGITS) for probability in raw]
+        prediction = {
+            "prediction": self._labels[index],
+            "confidence": rounded[index],
+            "probabilities": dict(zip(self.target_keys, rounded, strict=True)),
+        }
+        return self._encode(prediction), index, raw[index]
+
+    def answer_many(self, rows: Floats) -> tuple[bytes, NDArray[np.intp], Floats]:
+        """The encoded predictions for rows [n, features], their classes and their confidences."""
+        raw = self.probabilities(rows)
+        classes = raw.argmax(axis=1)
+        rounded = raw.astype(np.float64).round(DIGITS).tolist()
         keys, labels = self.target_keys, self._labels
         predictions = [
-            {"prediction": labels[index], "confidence": confidence, "probabilities": dict(zip(keys, row, strict=True))}
-            for index, confidence, row in zip(classes, confidences, rounded.tolist(), strict=True)
+            {"prediction": labels[index], "confidence": row[index], "probabilities": dict(zip(keys, row, strict=True))}
+            for index, row in zip(classes.tolist(), rounded, strict=True)
         ]
-        return Answer(self._encode({"predictions": predictions}), classes, confidences)
-
-    def _one(self, row: list[float]) -> Answer:
-        index = row.index(max(row))
-        row = [round(probability, DIGITS) for probability in row]
-        confidence = row[index]
-        prediction: dict[str, Any] = {
-            "prediction": self._labels[index],
-            "confidence": confidence,
-            "probabilities": dict(zip(self.target_keys, row, strict=True)),
-        }
-        return Answer(self._encode(prediction), [index], [confidence])
+        return self._encode({"predictions": predictions}), classes, raw.max(axis=1)

@@ -20,7 +20,11 @@ def document(model: Model | None, *, authenticated: bool) -> dict[str, Any]:
     schemas: dict[str, Any] = {"Problem": _problem()}
     paths: dict[str, Any] = {
         "/": {"get": _operation("What this service is", "service", {"200": _answer("Name, version, model, links")})},
-        "/health": {"get": _operation("Health", "health", {"200": _answer("Healthy"), **_problems(429, 503)})},
+        "/health": {
+            "get": _operation(
+                "Health", "health", {"200": _answer("Healthy"), **_problems(429), "503": _answer("No model")}
+            )
+        },
         "/health/live": {"get": _operation("The process runs", "live", {"200": _answer("Alive")})},
         "/health/ready": {
             "get": _operation("A model is ready", "ready", {"200": _answer("Ready"), "503": _answer("No model yet")})
@@ -81,7 +85,7 @@ def _model_schemas(model: Model) -> dict[str, Any]:
                         ]
                     },
                 },
-                "parameters": {"type": "object"},
+                "parameters": {"description": "Taken for Vertex AI's sake, and not used"},
             },
             "required": ["instances"],
             "additionalProperties": False,

@@ -7,6 +7,7 @@ from typing import cast
 
 from flask import Request
 from flask.globals import request_ctx
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from functions.errors import UnsupportedMediaType
 from functions.limits import Standing, client_of
@@ -44,7 +45,23 @@ class ServingRequest(Request):
         """
         if self.environ.get("CONTENT_TYPE") != JSON and self.mimetype != JSON:
             raise UnsupportedMediaType(f"send the body with Content-Type: {JSON}")
-        return self.get_data(cache=False)
+        return self.body()
+
+    def body(self) -> bytes:
+        """The body as it came.
+
+        Raises:
+            werkzeug.exceptions.RequestEntityTooLarge: it is larger than the settings allow.
+        """
+        body = self.get_data(cache=False)
+        if "CONTENT_LENGTH" not in self.environ or "HTTP_TRANSFER_ENCODING" in self.environ:
+            self._refuse_cut(body)
+        return body
+
+    def _refuse_cut(self, body: bytes) -> None:
+        """Refuse a body that came without its length and was cut at the limit: Werkzeug cuts it in silence."""
+        if len(body) == self.max_content_length and self.environ["wsgi.input"].read(1):
+            raise RequestEntityTooLarge
 
 
 def current_request() -> ServingRequest:

@@ -251,6 +251,9 @@ def _keys(values: dict[str, Any], faults: list[str]) -> tuple[str, ...]:
         if not held:
             faults.append(f"API_KEY_FILE: {str(path)!r}: holds no key")
         keys += held
+    unsendable = sum(not (key.isascii() and key.isprintable()) for key in keys)
+    if unsendable:
+        faults.append(f"API_KEY: {unsendable} of {len(keys)} keys hold other characters than printable ASCII")
     return keys
 
 

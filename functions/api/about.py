@@ -6,7 +6,7 @@ import msgspec
 from flask import Blueprint
 
 from functions import __version__
-from functions.api import documentation, health, monitoring, predictions
+from functions.api import documentation, health, monitoring, open_inference, predictions
 from functions.model import Model
 from functions.request import JSON, current_request
 from functions.response import ServingResponse
@@ -43,6 +43,7 @@ def index(model: Model | None) -> dict[str, Any]:
         "model": {"name": model.metadata.name, "version": model.version} if model else None,
         "links": {
             "predict": predictions.ROUTE,
+            "open_inference": open_inference.PREFIX,
             "health": health.HEALTH,
             "model": MODEL_INFO,
             "metrics": monitoring.ROUTE,

@@ -18,10 +18,15 @@ def blueprint(service: Service) -> Blueprint:
         request = current_request()
         service.guard.admit(request, limit)
         model = service.require_model()
-        answer = model.predict(model.decode(request.json_body()))
+        rows, batch = model.decode(request.json_body())
         request.model_version = model.version
-        service.metrics.count_predictions(answer)
-        return ServingResponse(answer.body, content_type=JSON)
+        if batch:
+            body, classes, confidences = model.answer_many(rows)
+            service.metrics.count_predictions(classes, confidences)
+        else:
+            body, index, confidence = model.answer_one(rows)
+            service.metrics.count_prediction(index, confidence)
+        return ServingResponse(body, content_type=JSON)
 
     for path in {ROUTE, service.settings.predict_route}:
         routes.post(path)(predict)

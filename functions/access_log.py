@@ -12,6 +12,7 @@ from flask import Response
 from functions.logs import timestamp
 from functions.request import ServingRequest
 
+_TRACE_HEADERS = ("HTTP_TRACEPARENT", "HTTP_X_CLOUD_TRACE_CONTEXT")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})").match
 _CLOUD_TRACE = re.compile(r"([0-9a-fA-F]{32})(?:/([0-9]+))?(?:;o=([01]))?").match
 
@@ -68,9 +69,10 @@ class AccessLog:
             line["model_version"] = request.model_version
         if request.error_kind:
             line["error_type"] = request.error_kind
-        trace = environ.get("HTTP_TRACEPARENT") or environ.get("HTTP_X_CLOUD_TRACE_CONTEXT")
-        if trace:
-            line |= trace_fields(trace, self._trace_prefix)
+        for name in _TRACE_HEADERS:
+            if name in environ and (fields := trace_fields(environ[name], self._trace_prefix)):
+                line |= fields
+                break
         self._write(self._encode(line) + b"\n")
         self._flush()
 

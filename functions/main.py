@@ -16,6 +16,14 @@ def predict(request: Request) -> Response:
 
 @functools.cache
 def _app() -> Flask:
+    """The app, made at the first request: importing this module reads no environment.
+
+    Raises:
+        RuntimeError: the environment can't be used; a SystemExit would take the server's worker along.
+    """
     from functions.app import from_environment
 
-    return from_environment()
+    try:
+        return from_environment()
+    except SystemExit as error:
+        raise RuntimeError(error.code) from None

@@ -1,0 +1,58 @@
+"""What all tests share: a clean environment, and a model trained once by the real pipeline."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from functions.settings import variables
+
+ROOT = Path(__file__).resolve().parents[1]
+TRAINING_SOURCES = ("data/raw", "functions", "pipeline", "params.yaml", "champion")
+STAGES = ("prepare", "train", "evaluate", "release")
+
+
+@pytest.fixture(autouse=True)
+def _isolated_environment(monkeypatch):
+    """No variable of the developer's shell reaches a test."""
+    for name in [variable.name for variable in variables()] + ["MLFLOW_TRACKING_URI"]:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory, worker_id):
+    """A folder that all worker processes of one test run see."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+def train_in(folder: Path) -> Path:
+    """Copy the project's training side to `folder` and run the pipeline's stages there."""
+    folder.mkdir(parents=True)
+    for source in TRAINING_SOURCES:
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+        (folder / source).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / source, folder / source)
+    for stage in STAGES:
+        subprocess.run([sys.executable, "-m", f"pipeline.{stage}"], cwd=folder, check=True, env=dict(os.environ))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_project(shared_folder):
+    """A copy of the project in which the pipeline has run with the default parameters."""
+    from filelock import FileLock
+
+    folder = shared_folder / "trained"
+    with FileLock(str(folder) + ".lock"):
+        done = folder / "models" / "metadata.json"
+        return folder if done.exists() else train_in(folder)
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(trained_project):
+    """The default model's released bundle; tests that change it copy it first."""
+    return trained_project / "models"

@@ -1,0 +1,220 @@
+"""Settings: every variable with its default, a good value and a bad one."""
+
+from pathlib import Path
+
+import pytest
+
+from functions.settings import InvalidSettings, Settings, variables
+
+LONG_KEY = "k" * 32
+SECRET = "s3cret-value-that-nobody-may-see-anywhere"
+PRODUCTION = {"ENVIRONMENT": "production", "API_KEY": LONG_KEY, "CORS_ORIGINS": "https://app.example.com"}
+
+DEFAULTS = [
+    ("ENVIRONMENT", "environment", "development"),
+    ("API_KEY", "api_keys", ()),
+    ("API_KEY_FILE", "api_key_file", None),
+    ("CORS_ORIGINS", "cors_origins", ("*",)),
+    ("LOG_LEVEL", "log_level", "INFO"),
+    ("MODEL_DIR", "model_dir", Path("models")),
+    ("HOST", "host", "127.0.0.1"),
+    ("PORT", "port", 8000),
+    ("WORKERS", "workers", 1),
+    ("RATE_LIMIT_PREDICT", "rate_limit_predict", 10),
+    ("RATE_LIMIT_HEALTH", "rate_limit_health", 30),
+    ("RATE_LIMIT_MODEL_INFO", "rate_limit_model_info", 20),
+    ("RATE_LIMIT_AUTH_FAILURES", "rate_limit_auth_failures", 10),
+    ("RATELIMIT_STORAGE_URI", "ratelimit_storage_uri", "memory://"),
+    ("TRUSTED_PROXY_HOPS", "trusted_proxy_hops", 0),
+    ("MAX_REQUEST_BYTES", "max_request_bytes", 32 * 1024 * 1024),
+    ("MAX_BATCH_ROWS", "max_batch_rows", 100_000),
+]
+
+GOOD = [
+    ("API_KEY", "one", "api_keys", ("one",)),
+    ("API_KEY", "one, two ,,three", "api_keys", ("one", "two", "three")),
+    (
+        "CORS_ORIGINS",
+        "https://a.example, https://b.example",
+        "cors_origins",
+        ("https://a.example", "https://b.example"),
+    ),
+    ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
+    ("MODEL_DIR", "/srv/models", "model_dir", Path("/srv/models")),
+    ("HOST", "0.0.0.0", "host", "0.0.0.0"),
+    ("HOST", "::1", "host", "::1"),
+    ("PORT", " 9000 ", "port", 9000),
+    ("PORT", "", "port", 8000),
+    ("PORT", "  ", "port", 8000),
+    ("WORKERS", "4", "workers", 4),
+    ("RATE_LIMIT_PREDICT", "600", "rate_limit_predict", 600),
+    ("RATE_LIMIT_HEALTH", "1", "rate_limit_health", 1),
+    ("RATE_LIMIT_MODEL_INFO", "2", "rate_limit_model_info", 2),
+    ("RATE_LIMIT_AUTH_FAILURES", "3", "rate_limit_auth_failures", 3),
+    ("RATELIMIT_STORAGE_URI", "redis://localhost:6379", "ratelimit_storage_uri", "redis://localhost:6379"),
+    ("RATELIMIT_STORAGE_URI", "rediss://h:6379/1", "ratelimit_storage_uri", "rediss://h:6379/1"),
+    ("TRUSTED_PROXY_HOPS", "2", "trusted_proxy_hops", 2),
+    ("MAX_REQUEST_BYTES", "1048576", "max_request_bytes", 1048576),
+    ("MAX_BATCH_ROWS", "500", "max_batch_rows", 500),
+    ("GOOGLE_CLOUD_PROJECT", "my-project", "project", "my-project"),
+    ("AIP_HEALTH_ROUTE", "/v1/health", "health_route", "/v1/health"),
+    ("AIP_PREDICT_ROUTE", "/v1/endpoints/7:predict", "predict_route", "/v1/endpoints/7:predict"),
+]
+
+BAD = [
+    ("ENVIRONMENT", "prod", "'prod' is none of development, production"),
+    ("API_KEY", "one,schlüssel", "1 of 2 keys hold other characters than printable ASCII"),
+    ("API_KEY", "tab\tin-it", "printable ASCII"),
+    ("API_KEY_FILE", "/nowhere/keys", "No such file or directory"),
+    ("LOG_LEVEL", "loud", "is none of"),
+    ("HOST", "localhost", "is no IP address"),
+    ("PORT", "http", "'http' is no whole number"),
+    ("PORT", "0", "is not between 1 and 65535"),
+    ("PORT", "65536", "is not between 1 and 65535"),
+    ("WORKERS", "0", "is not between"),
+    ("RATE_LIMIT_PREDICT", "0", "is not between"),
+    ("RATE_LIMIT_HEALTH", "ten", "is no whole number"),
+    ("RATE_LIMIT_MODEL_INFO", "-1", "is not between"),
+    ("RATE_LIMIT_AUTH_FAILURES", "1.5", "is no whole number"),
+    ("RATELIMIT_STORAGE_URI", "memcached://localhost", "is no memory://, redis:// or rediss:// address"),
+    ("RATELIMIT_STORAGE_URI", "redis://localhost:port", "port"),
+    ("TRUSTED_PROXY_HOPS", "-1", "is not between"),
+    ("MAX_REQUEST_BYTES", "1", "is not between"),
+    ("MAX_BATCH_ROWS", "0", "is not between"),
+    ("AIP_HTTP_PORT", "x", "'x' is no whole number"),
+    ("AIP_HEALTH_ROUTE", "health", "does not start with /"),
+    ("AIP_PREDICT_ROUTE", "predict", "does not start with /"),
+]
+
+
+def faults_of(environ):
+    with pytest.raises(InvalidSettings) as caught:
+        Settings.from_environ(environ)
+    return caught.value.faults
+
+
+@pytest.mark.parametrize(("variable", "field", "default"), DEFAULTS, ids=[row[0] for row in DEFAULTS])
+def test_variable_that_is_not_set_has_its_default(variable, field, default):
+    assert variable in [known.name for known in variables()]
+    assert getattr(Settings.from_environ({}), field) == default
+
+
+@pytest.mark.parametrize(("variable", "text", "field", "value"), GOOD)
+def test_variable_with_good_value_is_read(variable, text, field, value):
+    assert getattr(Settings.from_environ({variable: text}), field) == value
+
+
+@pytest.mark.parametrize(("variable", "text", "reason"), BAD)
+def test_variable_with_bad_value_is_named_with_the_reason(variable, text, reason):
+    (fault,) = faults_of({variable: text})
+    assert fault.startswith(f"{variable}: ")
+    assert reason in fault
+
+
+def test_each_variable_is_in_the_tables_of_this_test():
+    tested = {row[0] for row in DEFAULTS} | {row[0] for row in GOOD}
+    assert {variable.name for variable in variables()} <= tested
+    assert all(variable.meaning for variable in variables())
+
+
+def test_several_bad_values_are_listed_in_one_message():
+    with pytest.raises(InvalidSettings) as caught:
+        Settings.from_environ({"PORT": "x", "WORKERS": "y", "LOG_LEVEL": "z"})
+    assert [fault.split(":")[0] for fault in caught.value.faults] == ["LOG_LEVEL", "PORT", "WORKERS"]
+    assert all(fault in str(caught.value) for fault in caught.value.faults)
+
+
+def test_production_without_anything_lists_key_and_cors():
+    key, cors = faults_of({"ENVIRONMENT": "production"})
+    assert key.startswith("API_KEY: ")
+    assert cors.startswith("CORS_ORIGINS: ")
+
+
+def test_production_lists_its_faults_together_with_unreadable_values():
+    found = faults_of({"ENVIRONMENT": "production", "API_KEY": f"short,{LONG_KEY}", "CORS_ORIGINS": "*", "PORT": "x"})
+    assert [fault.split(":")[0] for fault in found] == ["PORT", "API_KEY", "CORS_ORIGINS"]
+    assert "1 of 2 keys are shorter than 32" in found[1]
+
+
+@pytest.mark.parametrize("origins", ["*", "https://a.example,*"])
+def test_production_with_any_origin_is_refused(origins):
+    (fault,) = faults_of(PRODUCTION | {"CORS_ORIGINS": origins})
+    assert fault.startswith("CORS_ORIGINS: ")
+
+
+def test_production_with_all_it_needs_starts():
+    settings = Settings.from_environ(PRODUCTION)
+    assert settings.production
+    assert settings.authenticated
+    assert settings.host == "0.0.0.0"
+
+
+def test_production_keeps_a_given_host():
+    assert Settings.from_environ(PRODUCTION | {"HOST": "127.0.0.1"}).host == "127.0.0.1"
+
+
+def test_development_without_key_is_unauthenticated_and_local():
+    settings = Settings.from_environ({})
+    assert not settings.authenticated
+    assert settings.host == "127.0.0.1"
+
+
+def test_key_file_adds_its_lines_to_the_keys(tmp_path):
+    file = tmp_path / "keys"
+    file.write_text(f"{LONG_KEY}\n\n  third \n", encoding="utf-8")
+    settings = Settings.from_environ({"API_KEY": "first", "API_KEY_FILE": str(file)})
+    assert settings.api_keys == ("first", LONG_KEY, "third")
+
+
+def test_key_file_alone_is_enough_in_production(tmp_path):
+    file = tmp_path / "keys"
+    file.write_text(LONG_KEY)
+    environ = PRODUCTION | {"API_KEY": "", "API_KEY_FILE": str(file)}
+    assert Settings.from_environ(environ).api_keys == (LONG_KEY,)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"\xff\xfe", "no UTF-8"), (b"", "no key"), (b"\n \n", "no key")], ids=repr
+)
+def test_key_file_without_usable_keys_is_refused(tmp_path, content, reason):
+    file = tmp_path / "keys"
+    file.write_bytes(content)
+    (fault,) = faults_of({"API_KEY_FILE": str(file)})
+    assert fault.startswith("API_KEY_FILE: ")
+    assert reason in fault
+
+
+def test_key_list_without_a_key_is_refused_rather_than_served_unauthenticated():
+    (fault,) = faults_of({"API_KEY": ", ,"})
+    assert fault.startswith("API_KEY: ")
+
+
+def test_secrets_stand_neither_in_repr_nor_in_messages(tmp_path):
+    storage = f"redis://:{SECRET}@localhost:6379"
+    settings = Settings.from_environ({"API_KEY": SECRET, "RATELIMIT_STORAGE_URI": storage})
+    assert SECRET not in repr(settings)
+    for bad in (f"http://:{SECRET}@h", f"redis://:{SECRET}@h:port", f"redis://:{SECRET}/@h"):
+        with pytest.raises(InvalidSettings) as caught:
+            Settings.from_environ(PRODUCTION | {"API_KEY": SECRET[:31], "RATELIMIT_STORAGE_URI": bad})
+        assert SECRET[:31] not in str(caught.value) + repr(caught.value.faults)
+
+
+def test_vertex_port_wins_over_port():
+    settings = Settings.from_environ({"PORT": "9000", "AIP_HTTP_PORT": "8080"})
+    assert settings.vertex_ai
+    assert settings.port == 8080
+    assert settings.host == "0.0.0.0"
+
+
+def test_vertex_needs_neither_key_nor_origins_in_production():
+    settings = Settings.from_environ({"ENVIRONMENT": "production", "AIP_HTTP_PORT": "8080"})
+    assert not settings.authenticated
+    assert settings.cors_origins == ()
+
+
+def test_vertex_does_not_ask_for_a_key_that_is_set():
+    assert not Settings.from_environ({"API_KEY": LONG_KEY, "AIP_HTTP_PORT": "8080"}).authenticated
+
+
+def test_unknown_variables_are_ignored():
+    assert Settings.from_environ({"PATH": "/bin", "SOMETHING": "else"}) == Settings.from_environ({})

@@ -1,0 +1,140 @@
+"""The docs say what the code does."""
+
+import json
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from functions.app import create_app
+from functions.errors import Problem
+from functions.metrics import ServiceMetrics
+from functions.settings import Settings, variables
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("champion/*.md")])
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def table(text: str, first_column: str) -> list[list[str]]:
+    """The rows of the table whose first heading is `first_column`."""
+    lines = text.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {first_column} |"))
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split(" | ")])
+    return rows
+
+
+def test_configuration_lists_every_setting_as_declared():
+    expected = [[f"`{v.name}`", f"`{v.default}`" if v.default else "-", v.meaning] for v in variables()]
+    assert table(page("docs/configuration.md"), "variable") == expected
+
+
+def test_api_page_lists_every_route():
+    app = create_app(Settings(), None)
+    rules = {f"{method} {rule.rule}" for rule in app.url_map.iter_rules() for method in rule.methods & {"GET", "POST"}}
+    served = {rule for rule in rules if "/docs/assets/" not in rule}
+    listed = set(re.findall(r"^\| (`(?:GET|POST) .+?`) \|", page("docs/api.md"), re.MULTILINE))
+    routes = {route for cell in listed for route in re.findall(r"`((?:GET|POST) /[^`]*)`", cell)}
+    assert routes == served
+
+
+def test_api_page_lists_the_limits_of_the_settings():
+    rows = {row[0]: row[2] for row in table(page("docs/api.md"), "route")}
+    settings = Settings()
+    assert rows["`GET /health`"].startswith(str(settings.rate_limit_health))
+    assert rows["`POST /predict`"].startswith(str(settings.rate_limit_predict))
+    assert rows["`GET /model/info`"].startswith(str(settings.rate_limit_model_info))
+
+
+def test_api_page_lists_every_kind_of_problem_with_its_status():
+    listed = {
+        (int(status), kind)
+        for statuses, kinds, _ in table(page("docs/api.md"), "status")
+        for status in statuses.split(", ")
+        for kind in re.findall(r"`([^`]+)`", kinds)
+    }
+    kinds = [kind for kind in [Problem, *Problem.__subclasses__()] if kind.__module__ == Problem.__module__]
+    ours = {(int(kind.status), kind.kind) for kind in kinds}
+    assert ours <= listed
+
+
+def test_serving_page_lists_every_metric_of_ours():
+    collected = {family.name for family in ServiceMetrics().registry.collect()}
+    ours = {name for name in collected if name.startswith(("model_", "api_", "flask_http_"))}
+    listed = set(re.findall(r"`((?:model|api|flask_http)_\w+)\{?[^`]*`", page("docs/serving.md")))
+    assert {name.removesuffix("_total") for name in listed} == ours
+
+
+def test_readme_is_short():
+    assert len(page("README.md").splitlines()) <= 120
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path):
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)]+)\)", text) if "://" not in target]
+    missing = [target for target in targets if target and not (path.parent / target).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_make_targets_in_the_docs_exist(path):
+    text = path.read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:^|`|\d )make (?:[A-Z_]+=\S+ )*([a-z][a-z0-9-]+)", text, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9-]+(?: [a-z0-9-]+)*):", page("Makefile"), re.MULTILINE))
+    known = {name for group in targets for name in group.split()}
+    assert named - known == set()
+
+
+def readme_block(language: str, starts_with: str) -> str:
+    blocks = re.findall(rf"```{language}\n(.*?)```", page("README.md"), re.DOTALL)
+    return next(block for block in blocks if block.startswith(starts_with))
+
+
+@pytest.mark.slow
+def test_readme_first_prediction_is_answered_as_it_says(bundle_folder):
+    command = shlex.split(readme_block("sh", "curl").replace("\\\n", " "))
+    expected = json.loads(readme_block("json", '{"prediction"'))
+    url = next(word for word in command if word.startswith("http://"))
+    default = str(Settings().port)
+    assert f":{default}/" in url
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {"PATH": "/usr/bin:/bin", "MODEL_DIR": str(bundle_folder), "PORT": str(port)}
+    server = subprocess.Popen([sys.executable, "-m", "functions.server"], cwd=ROOT, env=environment)
+    try:
+        wait_until_ready(port)
+        words = [word.replace(f":{default}/", f":{port}/") for word in command]
+        answer = subprocess.run(words, check=True, capture_output=True, text=True, timeout=30).stdout
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+    given = json.loads(answer)
+    assert given["prediction"] == expected["prediction"]
+    assert given["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-5)
+
+
+def wait_until_ready(port: int, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=1):
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

@@ -1,0 +1,52 @@
+"""The commands that people know."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+KNOWN = [
+    *("install", "train", "promote", "test", "lint", "format", "run", "build", "mlflow-ui", "clean", "help"),
+    *("dvc-init", "dvc-repro", "dvc-status", "dvc-push", "dvc-pull", "dvc-pipeline"),
+]
+
+
+def make(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", *words], cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("target", KNOWN)
+def test_known_target_exists(target):
+    assert make("--dry-run", target).returncode == 0
+
+
+def test_help_lists_every_phony_target_with_what_it_does():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = {name for names in re.findall(r"^\.PHONY: (.+)$", text, re.MULTILINE) for name in names.split()}
+    listed = dict(re.findall(r"^  ([a-z0-9-]+) +(\S.*)$", make("help").stdout, re.MULTILINE))
+    assert set(listed) == phony
+    assert set(KNOWN) <= phony
+
+
+def test_help_is_the_default():
+    assert make().stdout == make("help").stdout
+
+
+def test_dvc_init_without_a_project_says_what_to_do():
+    result = make("dvc-init", "PROJECT_ID=")
+    assert result.returncode != 0
+    assert "PROJECT_ID=my-project" in result.stderr
+
+
+def test_clean_names_neither_raw_data_nor_experiments():
+    commands = make("--dry-run", "clean").stdout
+    for kept in ("data/raw", "mlruns", "mlflow.db", "champion"):
+        assert kept not in commands
+
+
+def test_mlflow_ui_shows_the_store_that_training_uses():
+    from pipeline.tracking import LOCAL_STORE
+
+    assert LOCAL_STORE in make("--dry-run", "mlflow-ui").stdout

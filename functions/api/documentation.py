@@ -93,7 +93,7 @@ def blueprint(service: Service) -> Blueprint:
 
 
 def _asset(package: str, folder: str, name: str) -> ResponseReturnValue:
-    """A file of the package, found without importing it: its code needs a framework that is not installed."""
+    """A file of the package, found without importing it: its code would load a framework for nothing."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise NotFound

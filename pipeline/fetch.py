@@ -1,0 +1,45 @@
+"""Fetch the champion of a bucket, so that the next candidate is compared with what serves.
+
+python -m pipeline.fetch gs://BUCKET/models [--into champion]
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from functions.bundle.files import Bundle
+from pipeline import console
+from pipeline.champion import download, read_pointer
+from pipeline.install import install
+from pipeline.paths import CHAMPION
+from pipeline.storage import Location
+
+
+def main(arguments: Sequence[str]) -> str:
+    """Fetch as the arguments say, and say what was fetched."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.fetch", description="Fetch the champion of a bucket.")
+    parser.add_argument("bucket", help="gs://BUCKET/models, where champion.json is")
+    parser.add_argument("--into", default=str(CHAMPION), help="folder (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    bundle = fetch(Location(options.bucket), Path(options.into))
+    if bundle is None:
+        return f"{options.bucket} has no champion yet; {options.into}/ is as it was"
+    return f"{options.into}: champion {bundle.metadata.version} of {options.bucket}"
+
+
+def fetch(bucket: Location, into: Path) -> Bundle | None:
+    """Install the bucket's champion in a folder; None where the bucket has none yet.
+
+    Raises:
+        PromotionError: the pointer or the bundle that it names is damaged.
+        BrokenBundle: the same, found when the model was run.
+    """
+    pointer, _ = read_pointer(bucket)
+    if pointer is None:
+        return None
+    return install(download(bucket, pointer.path, pointer.digest), into)
+
+
+if __name__ == "__main__":
+    console.run(lambda: main(sys.argv[1:]))

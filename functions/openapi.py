@@ -10,6 +10,8 @@ from functions.model import Model
 
 OPENAPI_VERSION = "3.1.0"
 TITLE = "mlops-core prediction service"
+_DESCRIPTION = "Beside these routes, `/v2` speaks the Open Inference Protocol, for its own clients."
+_PREDICTIONS, _SERVICE = "Predictions", "Service"
 _JSON = "application/json"
 _KEY = "ApiKey"
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -18,41 +20,44 @@ _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 def document(model: Model | None, *, authenticated: bool) -> dict[str, Any]:
     """The document for `model`; without one, the routes that do not depend on a model."""
     schemas: dict[str, Any] = {"Problem": _problem()}
-    paths: dict[str, Any] = {
-        "/": {"get": _operation("What this service is", "service", {"200": _answer("Name, version, model, links")})},
-        "/health": {
-            "get": _operation(
-                "Health", "health", {"200": _answer("Healthy"), **_problems(429), "503": _answer("No model")}
-            )
-        },
-        "/health/live": {"get": _operation("The process runs", "live", {"200": _answer("Alive")})},
-        "/health/ready": {
-            "get": _operation("A model is ready", "ready", {"200": _answer("Ready"), "503": _answer("No model yet")})
-        },
-        "/metrics": {
-            "get": _operation("Prometheus metrics", "metrics", {"200": {"description": "Metrics"}, **_problems(404)})
-        },
-    }
+    paths: dict[str, Any] = {}
     if model is not None:
         schemas |= _model_schemas(model)
-        paths["/predict"] = {"post": _predict(model)}
-        paths["/model/info"] = {
-            "get": _operation(
-                "The model and its scores", "model_info", {"200": _answer("The model"), **_problems(401, 403, 429, 503)}
-            )
-        }
+        paths = _model_paths(model)
         if authenticated:
             for operation in (paths["/predict"]["post"], paths["/model/info"]["get"]):
                 operation["security"] = [{_KEY: []}]
     return {
         "openapi": OPENAPI_VERSION,
-        "info": {"title": TITLE, "version": __version__},
-        "paths": paths,
+        "info": {"title": TITLE, "version": __version__, "description": _DESCRIPTION},
+        "paths": paths | _service_paths(),
         "components": {
             "schemas": schemas,
             "securitySchemes": {_KEY: {"type": "apiKey", "in": "header", "name": KEY_HEADER}},
         },
     }
+
+
+def _model_paths(model: Model) -> dict[str, Any]:
+    info = {"200": _answer("The model"), **_problems(401, 403, 429, 503)}
+    return {
+        "/predict": {"post": _predict(model)},
+        "/model/info": {"get": _operation(_PREDICTIONS, "The model and its scores", "model_info", info)},
+    }
+
+
+def _service_paths() -> dict[str, Any]:
+    health = {"200": _answer("Healthy"), **_problems(429), "503": _answer("No model")}
+    ready = {"200": _answer("Ready"), "503": _answer("No model yet")}
+    metrics = {"200": {"description": "Metrics"}, **_problems(404)}
+    operations = {
+        "/": ("What this service is", "service", {"200": _answer("Name, version, model, links")}),
+        "/health": ("Health", "health", health),
+        "/health/live": ("The process runs", "live", {"200": _answer("Alive")}),
+        "/health/ready": ("A model is ready", "ready", ready),
+        "/metrics": ("Prometheus metrics", "metrics", metrics),
+    }
+    return {path: {"get": _operation(_SERVICE, *operation)} for path, operation in operations.items()}
 
 
 def _model_schemas(model: Model) -> dict[str, Any]:
@@ -115,6 +120,7 @@ def _predict(model: Model) -> dict[str, Any]:
     golden = model.metadata.golden_examples
     one, many = golden[0].instance, [example.instance for example in golden[:2]]
     operation = _operation(
+        _PREDICTIONS,
         "Predict one row or many",
         "predict",
         {
@@ -138,8 +144,8 @@ def _predict(model: Model) -> dict[str, Any]:
     return operation
 
 
-def _operation(summary: str, operation_id: str, responses: dict[str, Any]) -> dict[str, Any]:
-    return {"summary": summary, "operationId": operation_id, "responses": responses}
+def _operation(tag: str, summary: str, operation_id: str, responses: dict[str, Any]) -> dict[str, Any]:
+    return {"tags": [tag], "summary": summary, "operationId": operation_id, "responses": responses}
 
 
 def _answer(description: str) -> dict[str, Any]:

@@ -10,6 +10,10 @@ import pytest
 import yaml
 from sklearn.datasets import load_wine
 
+from functions.app import create_app
+from functions.model import Model
+from functions.settings import Settings
+
 
 def test_stages_modules_and_params_agree(reproduced, default_params):
     stages = yaml.safe_load(reproduced.read("dvc.yaml"))["stages"]
@@ -124,6 +128,15 @@ def test_wine_goes_through_with_other_params_only(project):
     gate = json.loads(project.read("artifacts/gate.json"))
     assert gate["champion"]["comparable"] is False
     assert "only the champion has 'petal_length'" in gate["champion"]["reason"]
+
+    client = create_app(Settings(), Model.from_folder(project.folder / "models", max_rows=10)).test_client()
+    example = metadata["golden_examples"][-1]
+    assert client.post("/predict", json=example["instance"]).json["prediction"] == example["prediction"]
+    schemas = client.get("/openapi.json").json["components"]["schemas"]
+    assert set(schemas["Instance"]["properties"]) == set(wine.feature_names)
+    assert schemas["Prediction"]["properties"]["prediction"] == {"type": "integer", "enum": [1, 2, 3]}
+    refused = client.post("/predict", json=example["instance"] | {"od280/od315_of_diluted_wines": 11})
+    assert refused.json["errors"] == [{"field": "od280/od315_of_diluted_wines", "message": "must be between 0 and 10"}]
 
 
 @pytest.mark.parametrize("stage", ["prepare", "train", "evaluate", "release", "promote"])

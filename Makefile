@@ -55,7 +55,7 @@ promote: $(VENV)/.pipeline ## Make the released model the champion that the next
 
 .PHONY: mlflow-ui
 mlflow-ui: $(VENV)/.pipeline ## Show the experiments on http://localhost:5000
-	@mlflow ui --backend-store-uri sqlite:///mlflow.db --port $(MLFLOW_PORT)
+	@mlflow ui --backend-store-uri sqlite:///mlflow.db --port $(MLFLOW_PORT) --workers 1
 
 ##@ Data versions
 

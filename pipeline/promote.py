@@ -44,11 +44,23 @@ def promote(models: Path, champion: Path) -> Bundle:
     Raises:
         BrokenBundle: one of the two is damaged; `champion` is as it was.
     """
-    bundle = load_bundle(models)
+    bundle = released(models)
     files = copy_contents(models)
     if holds_bundle(champion) and copy_contents(champion) == files:
         return bundle
     return install(files, champion, previous=previous_of(champion))
+
+
+def released(models: Path) -> Bundle:
+    """The bundle in `models`, proved.
+
+    Raises:
+        PromotionError: there is none.
+        BrokenBundle: it is damaged.
+    """
+    if not holds_bundle(models):
+        raise PromotionError(f"{models}/ holds no bundle to promote; make one with `make train`")
+    return load_bundle(models)
 
 
 def roll_back(champion: Path) -> Bundle:
@@ -70,7 +82,7 @@ def promote_to_bucket(models: Path, bucket: Location) -> Bundle:
     Raises:
         PromotionError: the version is there with other content, or somebody else moved the pointer.
     """
-    bundle = load_bundle(models)
+    bundle = released(models)
     version = bundle.metadata.version
     current, generation = read_pointer(bucket)
     upload(bucket, version, copy_contents(models))

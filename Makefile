@@ -4,6 +4,7 @@ PORT ?= 8000
 MLFLOW_PORT ?= 5000
 IMAGE ?= iris-api
 PROJECT_ID ?=
+ARGS ?=
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -106,6 +107,16 @@ lock: $(UV) ## Resolve pyproject.toml into requirements/*.txt (UPGRADE=1 takes t
 	  $$compile pyproject.toml --group $$group --output-file requirements/$$group.txt; \
 	done
 
+##@ Performance
+
+.PHONY: bench
+bench: train install ## Measure speed, start, memory and pipeline against their budgets (ARGS=--quick)
+	@python -m benchmarks $(ARGS)
+
+.PHONY: bench-peers
+bench-peers: train install ## Measure other scikit-learn servers beside this one (ARGS=--quick)
+	@python -m benchmarks.peers $(ARGS)
+
 ##@ Image
 
 .PHONY: build
@@ -118,7 +129,7 @@ build: train ## Build the serving image around the released model
 clean: ## Delete caches and what the pipeline makes again; never raw data, experiments or the champion
 	rm -rf artifacts data/processed models build dist htmlcov .coverage .coverage.* *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find functions pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find functions pipeline benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Environments: each stamp says which locked set is in .venv.
 

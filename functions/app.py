@@ -26,7 +26,7 @@ from functions.model import Model
 from functions.request import ServingRequest
 from functions.response import ServingResponse
 from functions.service import Service
-from functions.settings import InvalidSettings, Settings
+from functions.settings import IN_MEMORY, InvalidSettings, Settings
 
 _BLUEPRINTS = tuple(
     module.blueprint for module in (about, health, predictions, open_inference, monitoring, documentation)
@@ -103,8 +103,8 @@ def start_warnings(settings: Settings) -> list[str]:
     warnings = []
     if not settings.authenticated and not settings.vertex_ai:
         warnings.append("no API_KEY is set: everyone who reaches this server may predict")
-    if settings.workers > 1 and settings.ratelimit_storage_uri.startswith("memory://"):
+    if settings.workers > 1 and settings.ratelimit_storage_uri.startswith(IN_MEMORY):
         warnings.append("the limits count per process: with WORKERS > 1, set RATELIMIT_STORAGE_URI to a Redis")
-    elif settings.production and settings.ratelimit_storage_uri.startswith("memory://"):
+    elif settings.production and settings.ratelimit_storage_uri.startswith(IN_MEMORY):
         warnings.append("the limits count per instance: with several instances, set RATELIMIT_STORAGE_URI to a Redis")
     return warnings

@@ -17,9 +17,13 @@ from functions.tensors import (
     InferenceAnswer,
     InferenceRequest,
     InvalidInference,
+    OutputTensor,
     RequestedOutput,
-    output_tensor,
+    after_json,
+    in_json,
+    pack_text,
     read_floats,
+    text_after_json,
 )
 
 PLATFORM = "onnxruntime_onnx"
@@ -44,6 +48,7 @@ class TensorInterface:
         self._nullable = np.array([feature.nullable for feature in features])
         self._label_type = BOOLEAN if isinstance(labels[0], bool) else INTEGER if isinstance(labels[0], int) else TEXT
         self._labels: Array = np.array(model.target_keys if self._label_type == TEXT else labels)
+        self._packed = list(map(pack_text, model.target_keys))
         self._max_rows = max_rows
 
     def metadata(self) -> dict[str, Any]:
@@ -96,11 +101,9 @@ class TensorInterface:
             asked = requested.parameters.binary_data if requested.parameters else None
             binary = by_default if asked is None else asked
             if requested.name == PROBABILITIES:
-                tensor, content = output_tensor(PROBABILITIES, FLOAT, probabilities, binary=binary)
+                tensor, content = (after_json if binary else in_json)(PROBABILITIES, FLOAT, probabilities)
             elif requested.name == LABEL:
-                labels = self._labels[classes]
-                values = labels.tolist() if self._label_type == TEXT else labels
-                tensor, content = output_tensor(LABEL, self._label_type, values, binary=binary)
+                tensor, content = self._label_output(classes, binary=binary)
             else:
                 raise InvalidInference(f"there is no output {requested.name!r}; the outputs are {', '.join(OUTPUTS)}")
             outputs.append(tensor)
@@ -109,6 +112,11 @@ class TensorInterface:
         if any(tensor.parameters for tensor in outputs):
             return b"".join([head, *contents]), len(head)
         return head, None
+
+    def _label_output(self, classes: Array, *, binary: bool) -> tuple[OutputTensor, bytes]:
+        if binary and self._label_type == TEXT:
+            return text_after_json(LABEL, list(map(self._packed.__getitem__, classes.tolist())))
+        return (after_json if binary else in_json)(LABEL, self._label_type, self._labels[classes])
 
     def _joined(self, tensors: dict[str, Floats]) -> Floats:
         columns = [tensors[name] for name in self._names]

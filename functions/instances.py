@@ -5,7 +5,6 @@ that fails is looked at again, value by value, to name every fault.
 """
 
 import math
-import re
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -14,14 +13,13 @@ from numpy.typing import NDArray
 
 from functions.bundle.metadata import Feature
 from functions.errors import Fault, InvalidInstances, MalformedRequest, TooLarge
+from functions.records import record_type
 
 INSTANCES = "instances"
 MAX_FAULTS = 20
 """Faults that one answer names at most; the detail counts the rest."""
 
 Floats = NDArray[np.float32]
-
-_UNUSUAL_NAME = re.compile(r'["\\\x00-\x1f]').search
 
 
 class Rows(NamedTuple):
@@ -38,24 +36,16 @@ class InstanceDecoder:
         """Build the decoders for `features`, in the order of the model's columns."""
         self._features = features
         self._max_rows = max_rows
-        # msgspec refuses to call a field so; such a model's rows are read value by value.
-        self._unusual = any(_UNUSUAL_NAME(feature.name) for feature in features)
         types: list[Any] = [_value_type(feature) for feature in features]
-        # Attribute names are generated: a feature's own name may hold any character.
-        names = [feature.name for feature in features]
-        attributes = [f"f{index}" for index in range(len(features))]
-        row: Any = msgspec.defstruct(
-            "Row",
-            list(zip(attributes, types, strict=True)),
-            rename=None if self._unusual else dict(zip(attributes, names, strict=True)),
-            forbid_unknown_fields=True,
-        )
+        row = record_type("Row", [feature.name for feature in features], types, forbid_unknown_fields=True)
+        # Without such a structure the rows are read value by value.
+        self._unusual = row is None
         batch: Any = msgspec.defstruct(
             "Batch",
-            [(INSTANCES, list[row | tuple[tuple(types)]]), ("parameters", Any, None)],  # type: ignore[misc]
+            [(INSTANCES, list[(row or Any) | tuple[tuple(types)]]), ("parameters", Any, None)],  # type: ignore[misc]
             forbid_unknown_fields=True,
         )
-        self._row = msgspec.json.Decoder(row)
+        self._row = msgspec.json.Decoder(row or Any)
         self._batch = msgspec.json.Decoder(batch)
         self._marker = b'"%s"' % INSTANCES.encode()
 

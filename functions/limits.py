@@ -15,7 +15,8 @@ from flask_limiter import Limiter
 from limits import RateLimitItemPerMinute
 
 from functions.errors import TooManyRequests
-from functions.settings import Settings
+from functions.settings import IN_MEMORY, Settings
+from functions.window_storage import WindowStorage
 
 MAX_BLOCKED = 10_000
 IPV6_NETWORK_BITS = 64
@@ -41,7 +42,10 @@ class Limits:
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         """Bind the storage that the settings name to `app`."""
-        limiter = Limiter(client_of_nobody, storage_uri=settings.ratelimit_storage_uri, strategy="fixed-window")
+        uri = settings.ratelimit_storage_uri
+        if uri.startswith(IN_MEMORY):
+            uri = f"{WindowStorage.STORAGE_SCHEME[0]}://"
+        limiter = Limiter(client_of_nobody, storage_uri=uri, strategy="fixed-window")
         # An extension that is registered already gets its storage from init_app, but no hooks.
         app.extensions["limiter"] = {limiter}
         limiter.init_app(app)

@@ -1,7 +1,9 @@
 """`python -m functions.server`: the service on granian, one serving process unless WORKERS says otherwise."""
 
+import gc
 import os
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +22,12 @@ DRAIN_SECONDS = 8
 """Cloud Run kills 10 s after SIGTERM."""
 
 THREADS = 4
+
+GC_THRESHOLDS = (100_000, 50, 1000)
+"""A batch makes tens of thousands of objects that live as long as its request."""
+
+SWITCH_SECONDS = 0.001
+"""How long a thread with a large batch may hold the interpreter while a single row waits."""
 
 _LOGGERS: dict[str, Any] = {
     "formatters": {},
@@ -73,9 +81,16 @@ def server(settings: Settings) -> MPServer:
 
 
 def _load_app() -> Callable[..., Any]:
+    """Load the app in the serving process, and tune the interpreter to it (docs/adr/0006-interpreter.md)."""
+    gc.disable()
     from functions.app import from_environment
 
-    return from_environment()
+    app = from_environment()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    gc.enable()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    return app
 
 
 if __name__ == "__main__":

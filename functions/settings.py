@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 DEVELOPMENT, PRODUCTION = "development", "production"
 MINIMUM_KEY_LENGTH = 32
+IN_MEMORY = "memory://"
 VERTEX_PORT = "AIP_HTTP_PORT"
 
 

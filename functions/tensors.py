@@ -153,15 +153,26 @@ def _json_floats(tensor: InputTensor) -> NDArray[np.float32]:
         return np.array(values, dtype=np.float32)
 
 
-def output_tensor(name: str, datatype: str, values: Array | list[str], *, binary: bool) -> tuple[OutputTensor, bytes]:
-    """One output, and its bytes if it is binary (else none)."""
-    shape = list(values.shape) if isinstance(values, np.ndarray) else [len(values)]
-    if not binary:
-        data = values.reshape(-1).tolist() if isinstance(values, np.ndarray) else values
-        return OutputTensor(name, datatype, shape, data=data), b""
-    if isinstance(values, np.ndarray):
-        content = values.astype(_DTYPES[datatype], copy=False).tobytes()
-    else:
-        encoded = [value.encode() for value in values]
-        content = b"".join([_LENGTH.pack(len(element)) + element for element in encoded])
+def pack_text(element: str) -> bytes:
+    """One element of a BYTES tensor: its length in four bytes, then its UTF-8."""
+    content = element.encode()
+    return _LENGTH.pack(len(content)) + content
+
+
+def in_json(name: str, datatype: str, values: Array) -> tuple[OutputTensor, bytes]:
+    """An output with its data in the JSON, and no bytes after it."""
+    return OutputTensor(name, datatype, list(values.shape), data=values.reshape(-1).tolist()), b""
+
+
+def after_json(name: str, datatype: str, values: Array) -> tuple[OutputTensor, bytes]:
+    """A numeric output and its bytes, which follow the JSON."""
+    return _described(name, datatype, list(values.shape), values.astype(_DTYPES[datatype], copy=False).tobytes())
+
+
+def text_after_json(name: str, packed: list[bytes]) -> tuple[OutputTensor, bytes]:
+    """A BYTES output of packed elements and its bytes, which follow the JSON."""
+    return _described(name, TEXT, [len(packed)], b"".join(packed))
+
+
+def _described(name: str, datatype: str, shape: list[int], content: bytes) -> tuple[OutputTensor, bytes]:
     return OutputTensor(name, datatype, shape, parameters={"binary_data_size": len(content)}), content

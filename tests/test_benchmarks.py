@@ -1,6 +1,7 @@
 """The benchmark's own logic, and a short run of it against a really started server."""
 
 import json
+import os
 import shutil
 import socket
 import threading
@@ -11,6 +12,7 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import budgets, closed_loop, constant_rate, machine, report, service
 from benchmarks.batch import beside_figures
+from benchmarks.charts import draw_layers
 from benchmarks.effort import Effort
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Figure, Reference, missed
@@ -18,7 +20,7 @@ from benchmarks.layer_clock import LayerClock, Overhead
 from benchmarks.layers import BARE, TOTAL, layer_figures
 from benchmarks.peers.__main__ import figures as peer_figures
 from benchmarks.peers.catalogue import PEERS
-from benchmarks.peers.environments import REQUIREMENTS
+from benchmarks.peers.environments import REQUIREMENTS, pinned_version
 from benchmarks.pipeline import trivial_pipeline
 from benchmarks.samples import percentile
 from benchmarks.table import aligned, markdown, number
@@ -122,6 +124,23 @@ def test_page_keeps_what_is_around_the_markers():
         report.replace_section(page, "y", "new")
 
 
+def test_docs_get_machine_chart_and_tables(monkeypatch, tmp_path):
+    page = tmp_path / "performance.md"
+    page.write_text("<!-- x: written by the benchmark -->\n<!-- x: end -->\n")
+    monkeypatch.setattr(report, "PAGE", page)
+    report.write_page("x", {"python": "3.11.7"}, [PASSING, REPORTED], "layers.svg")
+    written = page.read_text()
+    assert all(
+        part in written for part in ("python 3.11.7", "(images/layers.svg)", "### g\n", "### h\n", "| only told |")
+    )
+
+
+def test_chart_shows_every_layer_and_the_bare_handler(tmp_path):
+    draw_layers(layer_figures([{"key": 2.0, "limit": 8.0, TOTAL: 10.0, BARE: 5.0}]), tmp_path / "new" / "layers.svg")
+    drawn = (tmp_path / "new" / "layers.svg").read_text()
+    assert all(f">{name}<" in drawn for name in ("key", "limit", BARE))
+
+
 @pytest.mark.parametrize("name", ["benchmark", "peers"])
 def test_performance_page_has_its_markers(name):
     assert "new" in report.replace_section(report.PAGE.read_text(encoding="utf-8"), name, "new")
@@ -210,6 +229,8 @@ def test_peers_are_pinned(peer):
     lines = (REQUIREMENTS / f"{peer.requirements}.txt").read_text().splitlines()
     assert lines
     assert all("==" in line for line in lines)
+    package = lines[0].partition("[")[0].partition("=")[0]
+    assert (package, pinned_version(peer.requirements)) == (peer.requirements, lines[0].partition("==")[2])
 
 
 def test_trivial_pipeline_is_a_chain_of_as_many_stages():
@@ -220,8 +241,10 @@ def test_trivial_pipeline_is_a_chain_of_as_many_stages():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("wrk") is None, reason="needs wrk: apt-get install wrk")
 def test_service_group_measures_a_started_server(bundle_folder):
+    if shutil.which("wrk") is None:
+        missing = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        missing("wrk is not installed: apt-get install wrk")
     effort = Effort(
         rounds=1, warm_up_seconds=1, load_seconds=1, steady_seconds=1, predictions=1000, scikit_learn=False
     )  # fmt: skip

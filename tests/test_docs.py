@@ -99,6 +99,13 @@ def test_make_targets_in_the_docs_exist(path):
     assert named - known == set()
 
 
+def test_readme_figures_are_those_of_the_performance_page():
+    measured = page("docs/performance.md")
+    for row in table(page("README.md"), "figure"):
+        for number in re.findall(r"\d[\d,.]*(?: (?:x|s|ms|MB|requests/s|rows/s)\b)", " | ".join(row[1:])):
+            assert f" {number} " in measured, f"{number} of {row[0]!r} is not in docs/performance.md: see make bench"
+
+
 def readme_block(language: str, starts_with: str) -> str:
     blocks = re.findall(rf"```{language}\n(.*?)```", page("README.md"), re.DOTALL)
     return next(block for block in blocks if block.startswith(starts_with))

@@ -223,6 +223,31 @@ def test_server_speaks_json_lines_only_and_shows_no_key(start, row):
     assert KEY[:-1] not in json.dumps(lines, ensure_ascii=False)
 
 
+def test_server_keeps_vertex_ais_contract(start, rows, model, free_port):
+    """https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements names the variables."""
+    deployed = "/v1/endpoints/6824/deployedModels/1579"
+    vertex = {
+        "AIP_MODE": "PREDICTION",
+        "AIP_HTTP_PORT": str(free_port),
+        "AIP_HEALTH_ROUTE": deployed,
+        "AIP_PREDICT_ROUTE": f"{deployed}:predict",
+        "AIP_ENDPOINT_ID": "6824",
+        "ENVIRONMENT": "production",
+        "API_KEY": KEY,
+        "RATE_LIMIT_PREDICT": "1",
+        "RATE_LIMIT_HEALTH": "1",
+    }
+    with start(SERVER, **vertex | {"PORT": "1"}) as service:
+        body = json.dumps({"instances": [*rows, list(rows[0].values())], "parameters": {}})
+        for _ in range(3):
+            assert service.ask("GET", deployed)[0] == 200
+            status, _, answer = service.ask("POST", f"{deployed}:predict", body, {"Content-Type": "application/json"})
+            assert status == 200
+        predictions = [prediction["prediction"] for prediction in json.loads(answer)["predictions"]]
+        golden = [example.prediction for example in model.metadata.golden_examples]
+        assert predictions == [*golden, golden[0]]
+
+
 def raw(service, *lines):
     """Send header lines as they stand, and give the status line."""
     with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:

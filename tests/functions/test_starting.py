@@ -238,7 +238,8 @@ def test_server_keeps_vertex_ais_contract(start, rows, model, free_port):
         "RATE_LIMIT_HEALTH": "1",
     }
     with start(SERVER, **vertex | {"PORT": "1"}) as service:
-        body = json.dumps({"instances": [*rows, list(rows[0].values())], "parameters": {}})
+        listed = [rows[0][name] for name in model.metadata.feature_names]
+        body = json.dumps({"instances": [*rows, listed], "parameters": {}})
         for _ in range(3):
             assert service.ask("GET", deployed)[0] == 200
             status, _, answer = service.ask("POST", f"{deployed}:predict", body, {"Content-Type": "application/json"})

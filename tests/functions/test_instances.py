@@ -189,7 +189,7 @@ def test_null_is_read_as_missing_where_the_pipeline_imputes():
         ["sepal length (cm)", "petal width"],
         ['say "x"', "back\\slash", "new\nline"],
         ["class", "def", "None", "__init__", "self"],
-        ["größe", "鍵", "𝔎"],
+        ["größe", "鍵", "𠮷"],
         ["instances", "parameters"],
         ["instances"],
         ["parameters"],

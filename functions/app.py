@@ -26,7 +26,8 @@ from functions.model import Model
 from functions.request import ServingRequest
 from functions.response import ServingResponse
 from functions.service import Service
-from functions.settings import IN_MEMORY, InvalidSettings, Settings
+from functions.settings import IN_MEMORY, Settings
+from functions.variables import InvalidSettings
 
 _BLUEPRINTS = tuple(
     module.blueprint for module in (about, health, predictions, open_inference, monitoring, documentation)

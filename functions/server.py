@@ -13,7 +13,8 @@ from granian.log import LogLevels
 from granian.server import MPServer
 
 from functions import logs
-from functions.settings import InvalidSettings, Settings
+from functions.settings import Settings
+from functions.variables import InvalidSettings
 
 IDLE_CONNECTION_SECONDS = 650
 """Longer than the 600 s for which Google's load balancer keeps its connections, so that it closes first."""

@@ -1,19 +1,25 @@
-"""The service's settings: the only place in functions/ that knows environment variables.
-
-Each setting is declared once, with its variable, its default and what it means; the reader, the
-faults that it reports and docs/configuration.md follow from that declaration.
-"""
+"""The service's settings: the only place in functions/ that knows environment variables."""
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from functions.variables import (
+    InvalidSettings,
+    Variable,
+    integer,
+    listed,
+    one_of,
+    read_variables,
+    setting,
+    variables_of,
+)
 
 DEVELOPMENT, PRODUCTION = "development", "production"
 MINIMUM_KEY_LENGTH = 32
@@ -21,60 +27,15 @@ IN_MEMORY = "memory://"
 VERTEX_PORT = "AIP_HTTP_PORT"
 
 
-class InvalidSettings(Exception):
-    """The environment can't be used; the message lists every fault."""
-
-    def __init__(self, faults: list[str]) -> None:
-        """Make one message of all `faults`."""
-        super().__init__("\n".join(["the settings can't be used:", *(f"  - {fault}" for fault in faults)]))
-        self.faults = faults
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One environment variable: how it is read, and what docs/configuration.md says of it."""
-
-    name: str
-    read: Callable[[str], Any]
-    meaning: str
-    default: str = ""
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(f"is none of {', '.join(allowed)}")
-        return text
-
-    return read
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise ValueError("is no whole number") from None
-        if not low <= value <= high:
-            raise ValueError(f"is not between {low} and {high}")
-        return value
-
-    return read
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
 def _keys_listed(text: str) -> tuple[str, ...]:
-    keys = _listed(text)
+    keys = listed(text)
     if text and not keys:
         raise ValueError("holds no key")
     return keys
 
 
 def _log_level(text: str) -> str:
-    return _one_of(*logging.getLevelNamesMapping())(text.upper())
+    return one_of(*logging.getLevelNamesMapping())(text.upper())
 
 
 def _host(text: str) -> str:
@@ -100,21 +61,14 @@ def _storage(text: str) -> str:
     return text
 
 
-def _setting(name: str, read: Callable[[str], Any], default: str, meaning: str, *, secret: bool = False) -> Any:
-    variable = Variable(name=name, read=read, default=default, meaning=meaning)
-    return dataclasses.field(
-        default_factory=lambda: read(default), repr=not secret, metadata={"variable": variable, "secret": secret}
-    )
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What the environment says, checked; `from_environ` makes one, tests make their own."""
 
-    environment: str = _setting(
-        "ENVIRONMENT", _one_of(DEVELOPMENT, PRODUCTION), DEVELOPMENT, "`development` or `production`"
+    environment: str = setting(
+        "ENVIRONMENT", one_of(DEVELOPMENT, PRODUCTION), DEVELOPMENT, "`development` or `production`"
     )
-    api_keys: tuple[str, ...] = _setting(
+    api_keys: tuple[str, ...] = setting(
         "API_KEY",
         _keys_listed,
         "",
@@ -122,64 +76,70 @@ class Settings:
         "At least 32 characters each in production; without one, development serves unauthenticated",
         secret=True,
     )
-    api_key_file: Path | None = _setting(
+    api_key_file: Path | None = setting(
         "API_KEY_FILE", lambda text: Path(text) if text else None, "", "a file that holds the keys, one a line"
     )
-    cors_origins: tuple[str, ...] = _setting(
+    cors_origins: tuple[str, ...] = setting(
         "CORS_ORIGINS",
-        _listed,
+        listed,
         "",
         "origins of the browsers' pages that may call the service, comma separated; "
         "`*` in development when it is not set, never in production",
     )
-    log_level: str = _setting("LOG_LEVEL", _log_level, "INFO", "least severity that is logged")
-    model_dir: Path = _setting("MODEL_DIR", Path, "models", "folder of the bundle to serve")
-    host: str = _setting(
+    log_level: str = setting("LOG_LEVEL", _log_level, "INFO", "least severity that is logged")
+    model_dir: Path = setting("MODEL_DIR", Path, "models", "folder of the bundle to serve")
+    host: str = setting(
         "HOST",
         _host,
         "127.0.0.1",
         "address to listen on; `0.0.0.0` in production when it is not set, so that an unauthenticated "
         "development server is never reachable by accident",
     )
-    port: int = _setting("PORT", _integer(1, 65535), "8000", "port to listen on")
-    workers: int = _setting("WORKERS", _integer(1, 64), "1", "serving processes; scale by instances instead")
-    rate_limit_predict: int = _setting(
-        "RATE_LIMIT_PREDICT", _integer(1, 10**9), "10", "predictions a minute, per key, else per client"
+    port: int = setting("PORT", integer(1, 65535), "8000", "port to listen on")
+    workers: int = setting("WORKERS", integer(1, 64), "1", "serving processes; scale by instances instead")
+    rate_limit_predict: int = setting(
+        "RATE_LIMIT_PREDICT", integer(1, 10**9), "10", "predictions a minute, per key, else per client"
     )
-    rate_limit_health: int = _setting("RATE_LIMIT_HEALTH", _integer(1, 10**9), "30", "`/health` a minute, per client")
-    rate_limit_model_info: int = _setting(
-        "RATE_LIMIT_MODEL_INFO", _integer(1, 10**9), "20", "`/model/info` a minute, per key, else per client"
+    rate_limit_health: int = setting("RATE_LIMIT_HEALTH", integer(1, 10**9), "30", "`/health` a minute, per client")
+    rate_limit_model_info: int = setting(
+        "RATE_LIMIT_MODEL_INFO", integer(1, 10**9), "20", "`/model/info` a minute, per key, else per client"
     )
-    rate_limit_auth_failures: int = _setting(
+    rate_limit_auth_failures: int = setting(
         "RATE_LIMIT_AUTH_FAILURES",
-        _integer(1, 10**9),
+        integer(1, 10**9),
         "10",
         "refused keys a minute, per client; then the client has to wait, whatever it sends",
     )
-    ratelimit_storage_uri: str = _setting(
+    ratelimit_storage_uri: str = setting(
         "RATELIMIT_STORAGE_URI",
         _storage,
         "memory://",
         "where the limits count: `memory://` or `redis://HOST:PORT`",
         secret=True,
     )
-    trusted_proxy_hops: int = _setting(
+    trusted_proxy_hops: int = setting(
         "TRUSTED_PROXY_HOPS",
-        _integer(0, 10),
+        integer(0, 10),
         "0",
         "proxies in front that append to X-Forwarded-For: 1 on Cloud Run, 2 behind its load balancer",
     )
-    max_request_bytes: int = _setting(
-        "MAX_REQUEST_BYTES", _integer(1024, 2**31 - 1), str(32 * 1024 * 1024), "largest request body"
+    max_request_bytes: int = setting(
+        "MAX_REQUEST_BYTES", integer(1024, 2**31 - 1), str(32 * 1024 * 1024), "largest request body"
     )
-    max_batch_rows: int = _setting("MAX_BATCH_ROWS", _integer(1, 10**7), "100000", "most rows in one request")
-    project: str = _setting(
+    max_batch_rows: int = setting("MAX_BATCH_ROWS", integer(1, 10**7), "100000", "most rows in one request")
+    project: str = setting(
         "GOOGLE_CLOUD_PROJECT", str, "", "project that the traces in the log belong to; set by Terraform on Cloud Run"
     )
-    health_route: str = _setting(
+    vertex_port: int | None = setting(
+        VERTEX_PORT,
+        lambda text: integer(1, 65535)(text) if text else None,
+        "",
+        "set by Vertex AI: wins over `PORT`; its IAM then stands in for the key and the limit per client",
+    )
+    health_route: str = setting(
         "AIP_HEALTH_ROUTE", _route, "/health/ready", "set by Vertex AI: a further path of the readiness probe"
     )
-    predict_route: str = _setting(
+    predict_route: str = setting(
         "AIP_PREDICT_ROUTE", _route, "/predict", "set by Vertex AI: a further path of predictions"
     )
     vertex_ai: bool = False
@@ -201,23 +161,10 @@ class Settings:
         Raises:
             InvalidSettings: lists each variable that can't be used, with the reason.
         """
-        faults: list[str] = []
-        values: dict[str, Any] = {}
-        given = {name: value for name, value in environ.items() if value.strip()}
-        vertex = VERTEX_PORT in given
-        if vertex:
-            given["PORT"] = given[VERTEX_PORT]
-        for field in _declared():
-            variable: Variable = field.metadata["variable"]
-            text = given.get(variable.name)
-            if text is None:
-                continue
-            try:
-                values[field.name] = variable.read(text.strip())
-            except ValueError as error:
-                shown = "its value" if field.metadata["secret"] else repr(text.strip())
-                name = VERTEX_PORT if vertex and variable.name == "PORT" else variable.name
-                faults.append(f"{name}: {shown} {error}")
+        vertex = bool(environ.get(VERTEX_PORT, "").strip())
+        values, faults = read_variables(cls, environ)
+        if "vertex_port" in values:
+            values["port"] = values["vertex_port"]
         production = values.get("environment") == PRODUCTION
         values.setdefault("cors_origins", () if production else ("*",))
         values.setdefault("host", "0.0.0.0" if production or vertex else "127.0.0.1")  # noqa: S104 -- a container's port
@@ -231,11 +178,7 @@ class Settings:
 
 def variables() -> list[Variable]:
     """All environment variables that the service reads, in the order of their declaration."""
-    return [field.metadata["variable"] for field in _declared()]
-
-
-def _declared() -> list[dataclasses.Field[Any]]:
-    return [field for field in dataclasses.fields(Settings) if "variable" in field.metadata]
+    return variables_of(Settings)
 
 
 def _keys(values: dict[str, Any], faults: list[str]) -> tuple[str, ...]:

@@ -4,30 +4,10 @@ gs://BUCKET/models/<version>/{model.onnx,metadata.json,metrics.json}
 gs://BUCKET/models/champion.json
 """
 
-from typing import Annotated
-
-import msgspec
-
 from functions.bundle.files import BUNDLE_FILES, METADATA_FILE, MODEL_FILE, digest, encode
+from functions.bundle.pointer import POINTER, InvalidPointer, Pointer, parse_pointer
+from functions.bundle.storage import Conflict, Location
 from pipeline.errors import PromotionError
-from pipeline.storage import Conflict, Location
-
-POINTER = "champion.json"
-
-Version = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-
-
-class Pointer(msgspec.Struct, frozen=True, kw_only=True):
-    """Which version serves.
-
-    `path` is the bundle's folder relative to the pointer, `digest` the sha256 of its model.onnx,
-    `previous` the version that served before.
-    """
-
-    version: Version
-    path: Version
-    digest: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-    previous: Version | None = None
 
 
 def read_pointer(bucket: Location) -> tuple[Pointer | None, int]:
@@ -41,11 +21,9 @@ def read_pointer(bucket: Location) -> tuple[Pointer | None, int]:
     if found is None:
         return None, 0
     try:
-        return msgspec.json.decode(found[0], type=Pointer), found[1]
-    except msgspec.DecodeError as error:
-        raise PromotionError(
-            f"{bucket.uri}/{POINTER} is no pointer to a bundle ({error}); correct or delete it"
-        ) from error
+        return parse_pointer(found[0]), found[1]
+    except InvalidPointer as error:
+        raise PromotionError(f"{bucket.uri}/{POINTER} {error}; correct or delete it") from error
 
 
 def move_pointer(bucket: Location, pointer: Pointer, generation: int) -> None:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from functions.bundle.storage import StorageError
 from pipeline.errors import PipelineError
 
 _T = TypeVar("_T")
@@ -13,7 +14,7 @@ def run(command: Callable[[], str]) -> None:
     """Print what `command` returns, or its error, with exit code 1, without a traceback."""
     try:
         print(command())  # noqa: T201 -- a command line answers on stdout
-    except PipelineError as error:
+    except (PipelineError, StorageError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from functions.bundle.files import Bundle
+from functions.bundle.storage import Location
 from pipeline import console
 from pipeline.champion import download, read_pointer
 from pipeline.install import install
 from pipeline.paths import CHAMPION
-from pipeline.storage import Location
 
 
 def main(arguments: Sequence[str]) -> str:

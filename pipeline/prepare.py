@@ -1,12 +1,12 @@
 """Stage prepare: check the data and split it into training and test rows."""
 
+from functions.bundle.storage import read_object
 from pipeline import console
 from pipeline.data import check_table
 from pipeline.params import read_params
 from pipeline.paths import PROCESSED
 from pipeline.source import read_cells
 from pipeline.split import split
-from pipeline.storage import read_object
 from pipeline.table import write_split
 
 

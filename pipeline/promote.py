@@ -15,12 +15,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from functions.bundle.files import Bundle
+from functions.bundle.pointer import POINTER, Pointer
+from functions.bundle.storage import SCHEME, Location
 from pipeline import console
-from pipeline.champion import POINTER, Pointer, download, move_pointer, read_pointer, upload
+from pipeline.champion import download, move_pointer, read_pointer, upload
 from pipeline.errors import PromotionError, TrackingError
 from pipeline.install import copy_contents, holds_bundle, install, load_bundle
 from pipeline.paths import CHAMPION, MODELS
-from pipeline.storage import SCHEME, Location
 from pipeline.tracking import LOCAL_STORE, parse_store, set_champion
 
 SetAlias = Callable[[Bundle], str]

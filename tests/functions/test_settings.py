@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from functions.settings import InvalidSettings, Settings, variables
+from functions.settings import Settings, variables
+from functions.variables import InvalidSettings
 
 LONG_KEY = "k" * 32
 SECRET = "s3cret-value-that-nobody-may-see-anywhere"
@@ -57,6 +58,7 @@ GOOD = [
     ("MAX_REQUEST_BYTES", "1048576", "max_request_bytes", 1048576),
     ("MAX_BATCH_ROWS", "500", "max_batch_rows", 500),
     ("GOOGLE_CLOUD_PROJECT", "my-project", "project", "my-project"),
+    ("AIP_HTTP_PORT", "8080", "port", 8080),
     ("AIP_HEALTH_ROUTE", "/v1/health", "health_route", "/v1/health"),
     ("AIP_PREDICT_ROUTE", "/v1/endpoints/7:predict", "predict_route", "/v1/endpoints/7:predict"),
 ]

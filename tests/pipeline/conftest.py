@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import yaml
 
+from functions.bundle.storage import read_object
 from pipeline.data import check_table
 from pipeline.params import parse_params
 from pipeline.source import read_cells
 from pipeline.split import split
-from pipeline.storage import read_object
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING_SIDE = ("data/raw", "functions", "pipeline", "champion", ".dvc", ".dvcignore", "dvc.yaml", "params.yaml")

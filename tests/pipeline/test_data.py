@@ -2,11 +2,11 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from functions.bundle.storage import Location, read_object
 from pipeline.data import check_table, parse_labels
 from pipeline.errors import InvalidData
 from pipeline.params import DataParams
 from pipeline.source import parse_csv, read_cells
-from pipeline.storage import Location, read_object
 
 DATA = DataParams(
     source="x.csv",

@@ -5,11 +5,12 @@ import msgspec
 import pytest
 
 from functions.bundle.files import encode
+from functions.bundle.pointer import Pointer
+from functions.bundle.storage import Location, StorageError, read_object
 from pipeline import fetch, promote
-from pipeline.champion import Pointer, move_pointer, read_pointer
+from pipeline.champion import move_pointer, read_pointer
 from pipeline.errors import BrokenBundle, PromotionError
 from pipeline.install import copy_contents, install, load_bundle
-from pipeline.storage import Location, StorageError, read_object
 
 # MLflow's own code uses what its dependencies deprecate.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::sqlalchemy.exc.SADeprecationWarning")

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from functions.bundle.files import digest, read_metadata
+from functions.bundle.storage import read_object
 from pipeline.errors import TrackingError
-from pipeline.storage import read_object
 from pipeline.tracking import Store, log_training, parse_store, set_champion
 
 # MLflow's own code uses what its dependencies deprecate.

@@ -1,8 +1,6 @@
-"""Google Cloud Storage: the few calls that the pipeline needs, with errors for people."""
+"""Google Cloud Storage: the few calls that bundles, pointers and data need, with errors for people."""
 
 from typing import TYPE_CHECKING
-
-from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from google.cloud.storage import Bucket
@@ -10,7 +8,7 @@ if TYPE_CHECKING:
 SCHEME = "gs://"
 
 
-class StorageError(PipelineError):
+class StorageError(Exception):
     """Cloud Storage refuses, or has not, what was asked for."""
 
 

@@ -53,9 +53,9 @@ def create_app(settings: Settings, model: Model | None, access_log: AccessLog | 
     """
     app = ServingApp("functions", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
-    limits = Limits(app, settings)
     metrics = ServiceMetrics()
     metrics.serve_model(model)
+    limits = Limits(app, settings, metrics)
     guard = Guard(
         ApiKeys(settings.api_keys), limits, authenticated=settings.authenticated, per_client=not settings.vertex_ai
     )

@@ -8,17 +8,19 @@ the caller is known, instead of in flask-limiter's own pass over the hooks of a 
 import ipaddress
 import time
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask import Flask
 from flask_limiter import Limiter
 from limits import RateLimitItemPerMinute
 
+from functions.counting import Counter, CountingMetrics, LocalCounter, SharedCounter
 from functions.errors import TooManyRequests
-from functions.settings import IN_MEMORY, Settings
+from functions.settings import IN_MEMORY, THREADS, Settings
 from functions.window_storage import WindowStorage
 
 MAX_BLOCKED = 10_000
+REDIS_TIMEOUT_SECONDS = 1.0
 IPV6_NETWORK_BITS = 64
 
 
@@ -40,16 +42,23 @@ class Rule:
 class Limits:
     """The service's limits. Each counts per caller, in fixed windows of a minute."""
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
-        """Bind the storage that the settings name to `app`."""
+    def __init__(self, app: Flask, settings: Settings, metrics: CountingMetrics) -> None:
+        """Bind the storage that the settings name to `app`; `metrics` learn when a shared one fails."""
         uri = settings.ratelimit_storage_uri
-        if uri.startswith(IN_MEMORY):
+        in_memory = uri.startswith(IN_MEMORY)
+        if in_memory:
             uri = f"{WindowStorage.STORAGE_SCHEME[0]}://"
-        limiter = Limiter(client_of_nobody, storage_uri=uri, strategy="fixed-window")
+        limiter = Limiter(
+            client_of_nobody,
+            storage_uri=uri,
+            storage_options={} if in_memory else _redis_options(),
+            strategy="fixed-window",
+        )
         # An extension that is registered already gets its storage from init_app, but no hooks.
         app.extensions["limiter"] = {limiter}
         limiter.init_app(app)
-        self._storage = limiter.storage
+        storage = limiter.storage
+        self._counter: Counter = LocalCounter(storage) if in_memory else SharedCounter(storage, metrics, THREADS)
         self._blocked: dict[str, float] = {}
         self.predict = _rule("predict", settings.rate_limit_predict)
         self.health = _rule("health", settings.rate_limit_health)
@@ -64,10 +73,10 @@ class Limits:
         """
         amount = rule.item.amount
         key = rule.item.key_for(rule.name, caller)
-        count = self._storage.incr(key, rule.item.get_expiry())
-        if count > amount:
-            raise _exceeded(rule, self._storage.get_expiry(key))
-        return Standing(amount, amount - count)
+        requests, resets_at = self._counter.hit(key, rule.item)
+        if requests > amount:
+            raise _exceeded(rule, resets_at)
+        return Standing(amount, amount - requests)
 
     def refuse_blocked(self, client: str) -> None:
         """Refuse a client that has sent too many refused keys, whatever it sends now.
@@ -84,11 +93,12 @@ class Limits:
 
     def count_auth_failure(self, client: str) -> None:
         """Count a refused key against the client that sent it."""
-        key = self.auth_failures.item.key_for(self.auth_failures.name, client)
-        if self._storage.incr(key, self.auth_failures.item.get_expiry()) >= self.auth_failures.item.amount:
+        item = self.auth_failures.item
+        failures, resets_at = self._counter.hit(item.key_for(self.auth_failures.name, client), item)
+        if failures >= item.amount:
             if len(self._blocked) >= MAX_BLOCKED:
                 self._forget_expired()
-            self._blocked[client] = self._storage.get_expiry(key)
+            self._blocked[client] = resets_at
 
     def _forget_expired(self) -> None:
         now = time.time()
@@ -114,6 +124,18 @@ def client_of(address: str | None) -> str:
 def client_of_nobody() -> str:
     """Key function that flask-limiter asks for; its own pass, which would call it, is not used."""
     raise NotImplementedError
+
+
+def _redis_options() -> dict[str, Any]:
+    """One try, and an end to it: a thread that hangs on a dead Redis is free again in time for the next try."""
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    return {
+        "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
+        "socket_timeout": REDIS_TIMEOUT_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+    }
 
 
 def _rule(name: str, amount: int) -> Rule:

@@ -70,6 +70,16 @@ class ServiceMetrics:
         )
         self._loaded = Gauge("model_loaded", "1 when a model can answer, else 0", registry=self.registry)
         self._info = Gauge("model_info", "The model that answers", ("version", "run_id"), registry=self.registry)
+        self._limit_storage_failures = Counter(
+            "ratelimit_storage_failures_total",
+            "Tries at the limits' shared storage that failed",
+            registry=self.registry,
+        )
+        self._limits_degraded = Gauge(
+            "ratelimit_storage_degraded",
+            "1 while the limits count per process because their shared storage fails, else 0",
+            registry=self.registry,
+        )
         self._by_response: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
         self._by_class: list[tuple[Counter, Histogram]] = []
 
@@ -112,6 +122,14 @@ class ServiceMetrics:
     def count_exception(self, request: ServingRequest) -> None:
         """Count a request that ended in an exception which nothing expected."""
         self._exceptions.labels(_method(request.method), 500).inc()
+
+    def count_limit_storage_failure(self) -> None:
+        """Count one try at the limits' shared storage that failed."""
+        self._limit_storage_failures.inc()
+
+    def set_limits_degraded(self, degraded: bool) -> None:
+        """Show whether the limits count per process because their shared storage fails."""
+        self._limits_degraded.set(degraded)
 
     def exposition(self, accept: str | None) -> tuple[str, str]:
         """All metrics as text, and its content type, in the format that `accept` prefers."""

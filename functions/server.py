@@ -13,7 +13,7 @@ from granian.log import LogLevels
 from granian.server import MPServer
 
 from functions import logs
-from functions.settings import Settings
+from functions.settings import THREADS, Settings
 from functions.variables import InvalidSettings
 
 IDLE_CONNECTION_SECONDS = 650
@@ -21,8 +21,6 @@ IDLE_CONNECTION_SECONDS = 650
 
 DRAIN_SECONDS = 8
 """Cloud Run kills 10 s after SIGTERM."""
-
-THREADS = 4
 
 GC_THRESHOLDS = (100_000, 50, 1000)
 """A batch makes tens of thousands of objects that live as long as its request."""

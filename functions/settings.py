@@ -26,6 +26,9 @@ MINIMUM_KEY_LENGTH = 32
 IN_MEMORY = "memory://"
 VERTEX_PORT = "AIP_HTTP_PORT"
 
+THREADS = 4
+"""Requests that one process works on at a time."""
+
 
 def _keys_listed(text: str) -> tuple[str, ...]:
     keys = listed(text)

@@ -223,6 +223,12 @@ def redis_port(require_program, tmp_path_factory):
             process.terminate()
 
 
+@pytest.fixture(scope="session")
+def await_port():
+    """Wait until somebody listens on a port."""
+    return _await_port
+
+
 def _await_port(port, process):
     for _ in range(200):
         assert process.poll() is None, "it ended at once"

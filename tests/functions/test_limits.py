@@ -9,6 +9,7 @@ from flask import Flask
 
 from functions.errors import TooManyRequests
 from functions.limits import MAX_BLOCKED, Limits, client_of
+from functions.metrics import ServiceMetrics
 from functions.settings import Settings
 
 KEYS = ("first-key", "second-key")
@@ -137,7 +138,7 @@ def test_blocked_client_may_still_see_public_routes(make_client, row):
 
 
 def test_blocked_clients_are_remembered_up_to_a_bound():
-    limits = Limits(Flask("limits"), Settings(rate_limit_auth_failures=1))
+    limits = Limits(Flask("limits"), Settings(rate_limit_auth_failures=1), ServiceMetrics())
     for number in range(MAX_BLOCKED + 1):
         limits.count_auth_failure(str(number))
     with pytest.raises(TooManyRequests):

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -370,3 +371,20 @@ def test_server_starts_without_model_and_says_so(start, tmp_path, free_port):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def test_two_processes_share_one_limit_exactly(start, row, redis_port, free_port):
+    shared = {"RATELIMIT_STORAGE_URI": f"redis://127.0.0.1:{redis_port}", "RATE_LIMIT_PREDICT": "50"}
+    second = start(SERVER, port=other_than(free_port), **shared)
+    with start(SERVER, **shared) as one, second as other, ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda service: service.predict(row)[0], [one, other] * 50))
+
+    assert answers.count(200) == 50
+    assert answers.count(429) == 50
+
+
+def other_than(port):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        assert probe.getsockname()[1] != port
+        return probe.getsockname()[1]

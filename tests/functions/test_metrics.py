@@ -23,7 +23,7 @@ def test_model_is_described(client, model):
     assert found["model_loaded",] == 1
     assert found["model_info", ("run_id", model.metadata.mlflow_run_id), ("version", model.version)] == 1
     for label in model.target_keys:
-        assert found["model_predictions_total", ("predicted_class", label)] == 0
+        assert found["model_predictions_total", ("predicted_class", label), ("version", model.version)] == 0
 
 
 def test_missing_model_is_told(make_client):
@@ -39,9 +39,10 @@ def test_predictions_and_their_confidence_are_counted_by_class(client, model, ro
     goldens = [golden.prediction for golden in model.metadata.golden_examples]
     expected = [goldens[0], *goldens, goldens[0]]
     for label in model.target_keys:
-        assert found["model_predictions_total", ("predicted_class", label)] == expected.count(label)
-        assert found["model_confidence_count", ("predicted_class", label)] == expected.count(label)
-        total = found["model_confidence_sum", ("predicted_class", label)]
+        labels = ("predicted_class", label), ("version", model.version)
+        assert found["model_predictions_total", *labels] == expected.count(label)
+        assert found["model_confidence_count", *labels] == expected.count(label)
+        total = found["model_confidence_sum", *labels]
         assert expected.count(label) / len(model.target_keys) <= total <= expected.count(label)
 
 

@@ -5,17 +5,28 @@ look-ups kept, instead of by its three hooks (docs/adr/0004-request-path.md has 
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from flask import Response
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
 from prometheus_flask_exporter import PrometheusMetrics
 
-from functions.errors import Refusal
+from functions.errors import MissingKey, NoModel, Problem, Refusal, TooManyRequests, WrongKey
 from functions.model import Model
 from functions.model_metrics import Classes, Floats, ModelMetrics
 from functions.request import ServingRequest
+from functions.shared_metrics import shared_registry
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds. The service answers in under a millisecond, so the buckets start there."""
@@ -31,8 +42,13 @@ LOADED, REFUSED, UNREACHABLE = "loaded", "refused", "unreachable"
 class ServiceMetrics:
     """All metrics of one app, in a registry of its own."""
 
-    def __init__(self) -> None:
-        """Declare the metrics; labels take values from bounded sets only."""
+    def __init__(self, shared_folder: Path | None = None) -> None:
+        """Declare the metrics; labels take values from bounded sets only.
+
+        `shared_folder` is where several workers count, if there are several (functions.shared_metrics).
+        """
+        # when a series began: as many series again, which nothing reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -74,8 +90,15 @@ class ServiceMetrics:
             registry=self.registry,
             multiprocess_mode="livemax",
         )
-        self._models = ModelMetrics(self.registry, shared=False)
+        self._models = ModelMetrics(self.registry, shared=shared_folder is not None)
+        self._shown = shared_registry(shared_folder, self._models.is_shown) if shared_folder else self.registry
         self._by_response: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
+
+    def expect_errors(self, rules: Iterable[str]) -> None:
+        """Start the counts at zero that alerts watch, for these routes: a series first seen at 10 has no increase."""
+        for rule in rules:
+            for problem in (MissingKey, WrongKey, TooManyRequests, NoModel, Problem):
+                self._errors.labels(problem.kind, rule)
 
     def serve_model(self, model: Model | None) -> None:
         """Show `model` as the one that answers; call it before the first request that `model` answers."""
@@ -126,8 +149,8 @@ class ServiceMetrics:
     def exposition(self, accept: str | None) -> tuple[str, str]:
         """All metrics as text, and its content type, in the format that `accept` prefers."""
         self._models.count_pending()
-        content: tuple[str, str] = self._exporter.generate_metrics(accept)
-        return content
+        encode, content_type = choose_encoder(accept or "")
+        return encode(self._shown).decode(), content_type
 
     def _children(self, method: str, rule: str, status: int) -> tuple[Histogram, Counter]:
         known: Any = _method(method)

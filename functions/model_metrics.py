@@ -131,11 +131,11 @@ class _Version:
 
     def count(self, rows: Floats, classes: Classes, confidences: Floats) -> None:
         """Count predictions: their rows [n, features], and the class and probability of each."""
-        for index in np.unique(classes).tolist():
-            chosen = confidences[classes == index]
-            predictions, confidence = self._classes[index]
-            predictions.inc(chosen.size)
-            observe_many(confidence, chosen)
+        for index, number in enumerate(np.bincount(classes).tolist()):
+            if number:
+                predictions, confidence = self._classes[index]
+                predictions.inc(number)
+                observe_many(confidence, confidences[classes == index])
         for edges, counters, column in zip(self._edges, self._bins, rows.T, strict=True):
             # NaN, a missing value, comes after infinity: in the last bin
             for counter, number in zip(counters, np.bincount(np.searchsorted(edges, column)).tolist(), strict=False):
@@ -157,7 +157,7 @@ class ModelMetrics:
         self._pending: deque[_Prediction] = deque()
         self._pending_limit = 1 if shared else PENDING_ROWS
         self._lock = threading.Lock()
-        self.dropped: set[str] = set()
+        self._dropped: set[str] = set()
 
     def serve(self, model: Model | None) -> None:
         """Show `model` as the one that answers; its counters start at zero, or go on if it has answered before."""
@@ -172,8 +172,12 @@ class ModelMetrics:
         kept = [*versions.items(), (model.version, served)]
         # requests go on with the dict that they have
         self._versions = dict(kept[-KEPT_VERSIONS:])
-        self.dropped.discard(model.version)
+        self._dropped.discard(model.version)
         self._drop(version for version, _ in kept[:-KEPT_VERSIONS])
+
+    def is_shown(self, labels: Mapping[str, str]) -> bool:
+        """Whether a series is of a version that is kept, or of none."""
+        return labels.get("version") not in self._dropped
 
     def count_one(self, version: str, row: Floats, index: int, confidence: float) -> None:
         """Count the prediction of the class at `index` for one row [1, features]."""
@@ -209,7 +213,7 @@ class ModelMetrics:
         for version in versions:
             if self._shared:
                 # prometheus_client can't remove from files that other processes read: they are left out when shown
-                self.dropped.add(version)
+                self._dropped.add(version)
             else:
                 self._declared.remove(version)
 
@@ -223,9 +227,10 @@ def bins(reference: Distribution) -> tuple[list[str], list[int]]:
 
 def observe_many(histogram: Histogram, values: Floats) -> None:
     """Observe an array at once; prometheus_client has a call for single values only, 8 ms for 10,000 of them."""
-    buckets = np.searchsorted(np.array(histogram._upper_bounds), values, side="left")
-    for index, number in zip(*np.unique(buckets, return_counts=True), strict=True):
-        histogram._buckets[index].inc(int(number))
+    buckets = np.searchsorted(histogram._upper_bounds, values, side="left")
+    for bucket, number in zip(histogram._buckets, np.bincount(buckets).tolist(), strict=False):
+        if number:
+            bucket.inc(number)
     histogram._sum.inc(float(values.sum(dtype=np.float64)))
 
 

@@ -77,8 +77,8 @@ def watched_parts() -> list[tuple[str, type[Any], str]]:
         ("decode and validate", InstanceDecoder, "decode"),
         ("inference", Classifier, "probabilities"),
         ("encode the answer", Model, "answer_one"),
-        ("metrics", ServiceMetrics, "count_prediction"),
-        ("metrics", ServiceMetrics, "count_response"),
+        ("metrics of the prediction, drift", ServiceMetrics, "count_prediction"),
+        ("metrics of the request", ServiceMetrics, "count_response"),
         ("access log", AccessLog, "log"),
     ]
 

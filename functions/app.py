@@ -53,7 +53,7 @@ def create_app(settings: Settings, model: Model | None, access_log: AccessLog | 
     """
     app = ServingApp("functions", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
-    metrics = ServiceMetrics()
+    metrics = ServiceMetrics(settings.metrics_dir)
     metrics.serve_model(model)
     limits = Limits(app, settings, metrics)
     guard = Guard(
@@ -62,6 +62,8 @@ def create_app(settings: Settings, model: Model | None, access_log: AccessLog | 
     service = Service(settings=settings, model=model, guard=guard, limits=limits, metrics=metrics)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint(service))
+    predicting = [rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
+    metrics.expect_errors([*predicting, about.MODEL_INFO])
     error_handlers.register(app, metrics)
     log = access_log or AccessLog(sys.stdout.buffer, settings.log_level, settings.project)
     exchange.register(app, settings, metrics, log)

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 
@@ -15,6 +16,17 @@ class Fault(msgspec.Struct, frozen=True):
 
     field: str
     message: str
+
+
+OUT_OF_BOUNDS, MISSING = "out_of_bounds", "missing"
+REFUSALS = (OUT_OF_BOUNDS, MISSING)
+
+
+class Refusal(NamedTuple):
+    """Why a feature's value is refused: OUT_OF_BOUNDS or MISSING."""
+
+    feature: str
+    reason: str
 
 
 class Problem(Exception):
@@ -69,10 +81,11 @@ class TooLarge(Problem):
 
 
 class InvalidInstances(Problem):
-    """Rows do not fit the model's features."""
+    """Rows do not fit the model's features; `refused` counts the values that are out of bounds or missing."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     kind = "invalid-instances"
+    refused: Mapping[Refusal, int] = MappingProxyType({})
 
 
 class TooManyRequests(Problem):

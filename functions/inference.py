@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from functions.bundle.metadata import Metadata
 from functions.bundle.runtime import INPUT, PROBABILITIES
+from functions.errors import MISSING, OUT_OF_BOUNDS, Refusal
 from functions.tensors import (
     BOOLEAN,
     FLOAT,
@@ -134,7 +135,18 @@ class TensorInterface:
             return
         row, column = np.argwhere(~valid)[0].tolist()
         low, high = self._features[column].bounds
-        raise InvalidInference(
+        invalid = InvalidInference(
             f"row {row}, feature {self._names[column]!r}: {rows[row, column]:g} is not between {low:g} and {high:g}"
             f" ({int((~valid).sum())} such values in all)"
         )
+        invalid.refused = self._refused(~valid, np.isnan(rows))
+        raise invalid
+
+    def _refused(self, invalid: NDArray[np.bool_], missing: NDArray[np.bool_]) -> dict[Refusal, int]:
+        by_reason = ((MISSING, invalid & missing), (OUT_OF_BOUNDS, invalid & ~missing))
+        return {
+            Refusal(name, reason): count
+            for reason, which in by_reason
+            for name, count in zip(self._names, which.sum(axis=0).tolist(), strict=True)
+            if count
+        }

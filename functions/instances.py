@@ -5,6 +5,7 @@ that fails is looked at again, value by value, to name every fault.
 """
 
 import math
+from collections import Counter
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.bundle.metadata import Feature
-from functions.errors import Fault, InvalidInstances, MalformedRequest, TooLarge
+from functions.errors import MISSING, OUT_OF_BOUNDS, Fault, InvalidInstances, MalformedRequest, Refusal, TooLarge
 from functions.records import record_type
 
 INSTANCES = "instances"
@@ -106,16 +107,19 @@ class InstanceDecoder:
 
     def _explain_rows(self, rows: list[tuple[Any, str]]) -> Floats:
         faults: list[Fault] = []
+        refused: Counter[Refusal] = Counter()
         values = []
         for row, path in rows:
-            cells = self._cells(row, path, faults)
+            cells = self._cells(row, path, faults, refused)
             values.append([math.nan if cell is None else cell for cell in cells])
         if faults:
-            raise _invalid(faults)
+            invalid = _invalid(faults)
+            invalid.refused = refused
+            raise invalid
         return np.array(values, dtype=np.float32)
 
-    def _cells(self, row: Any, path: str, faults: list[Fault]) -> list[Any]:
-        """The row's values in the model's order; appends what is wrong to `faults`."""
+    def _cells(self, row: Any, path: str, faults: list[Fault], refused: Counter[Refusal]) -> list[Any]:
+        """The row's values in the model's order; appends what is wrong to `faults`, and counts it in `refused`."""
         features = self._features
         if isinstance(row, list) and path:
             if len(row) != len(features):
@@ -128,6 +132,7 @@ class InstanceDecoder:
             faults += [Fault(f"{prefix}{name}", "is not a feature of the model") for name in row if name not in known]
             missing = [feature.name for feature in features if feature.name not in row]
             faults += [Fault(f"{prefix}{name}", "is missing") for name in missing]
+            refused.update(Refusal(name, MISSING) for name in missing)
             if missing:
                 features = [feature for feature in features if feature.name in row]
             named = [(f"{prefix}{feature.name}", row[feature.name]) for feature in features]
@@ -138,6 +143,8 @@ class InstanceDecoder:
             fault = _value_fault(feature, value)
             if fault:
                 faults.append(Fault(where, fault))
+                if value is None or _is_number(value):
+                    refused[Refusal(feature.name, MISSING if value is None else OUT_OF_BOUNDS)] += 1
         return [value for _, value in named]
 
 
@@ -150,10 +157,14 @@ def _value_type(feature: Feature) -> Any:
 def _value_fault(feature: Feature, value: Any) -> str | None:
     if value is None:
         return None if feature.nullable else "must be a number, not null"
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not _is_number(value):
         return f"must be a number, not {_json_type(value)}"
     low, high = feature.bounds
     return None if low <= value <= high else f"must be between {low:g} and {high:g}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _json_type(value: Any) -> str:

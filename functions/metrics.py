@@ -5,32 +5,50 @@ look-ups kept, instead of by its three hooks (docs/adr/0004-request-path.md has 
 """
 
 import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 from flask import Response
-from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
 from prometheus_flask_exporter import PrometheusMetrics
 
+from functions.errors import MissingKey, NoModel, Problem, Refusal, TooManyRequests, WrongKey
 from functions.model import Model
+from functions.model_metrics import Classes, Floats, ModelMetrics
 from functions.request import ServingRequest
+from functions.shared_metrics import shared_registry
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds. The service answers in under a millisecond, so the buckets start there."""
-
-CONFIDENCE_BUCKETS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER_METHOD = "other"
 UNMATCHED_RULE = "unmatched"
 
+LOADED, REFUSED, UNREACHABLE = "loaded", "refused", "unreachable"
+"""Outcomes of looking for another model: it serves now; it can't be used; nobody could say whether there is one."""
+
 
 class ServiceMetrics:
     """All metrics of one app, in a registry of its own."""
 
-    def __init__(self) -> None:
-        """Declare the metrics; labels take values from bounded sets only."""
+    def __init__(self, shared_folder: Path | None = None) -> None:
+        """Declare the metrics; labels take values from bounded sets only.
+
+        `shared_folder` is where several workers count, if there are several (functions.shared_metrics).
+        """
+        # when a series began: as many series again, which nothing reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -58,19 +76,12 @@ class ServiceMetrics:
         self._errors = Counter(
             "api_errors_total", "Requests answered with an error", ("error_type", "endpoint"), registry=self.registry
         )
-        self._predictions = Counter(
-            "model_predictions_total", "Predictions made", ("predicted_class",), registry=self.registry
+        self._reloads = Counter(
+            "model_reloads_total", "Attempts to replace the model while serving", ("outcome",), registry=self.registry
         )
-        self._confidence = Histogram(
-            "model_confidence",
-            "Probability of the predicted class",
-            ("predicted_class",),
-            buckets=CONFIDENCE_BUCKETS,
-            registry=self.registry,
-        )
-        self._loaded = Gauge("model_loaded", "1 when a model can answer, else 0", registry=self.registry)
-        self._info = Gauge("model_info", "The model that answers", ("version", "run_id"), registry=self.registry)
-        self._limit_storage_failures = Counter(
+        for outcome in (LOADED, REFUSED, UNREACHABLE):
+            self._reloads.labels(outcome)
+        self._limit_failures = Counter(
             "ratelimit_storage_failures_total",
             "Tries at the limits' shared storage that failed",
             registry=self.registry,
@@ -79,31 +90,45 @@ class ServiceMetrics:
             "ratelimit_storage_degraded",
             "1 while the limits count per process because their shared storage fails, else 0",
             registry=self.registry,
+            multiprocess_mode="livemax",
         )
+        self._models = ModelMetrics(self.registry, shared=shared_folder is not None)
+        self._shown = shared_registry(shared_folder, self._models.is_shown) if shared_folder else self.registry
         self._by_response: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
-        self._by_class: list[tuple[Counter, Histogram]] = []
+
+    def expect_errors(self, rules: Iterable[str]) -> None:
+        """Start the counts at zero that alerts watch, for these routes: a series first seen at 10 has no increase."""
+        for rule in rules:
+            for problem in (MissingKey, WrongKey, TooManyRequests, NoModel, Problem):
+                self._errors.labels(problem.kind, rule)
 
     def serve_model(self, model: Model | None) -> None:
-        """Show `model` as the one that answers; its classes count from zero."""
-        self._loaded.set(model is not None)
-        self._info.clear()
-        if model is None:
-            return
-        self._info.labels(model.version, model.metadata.mlflow_run_id).set(1)
-        self._by_class = [(self._predictions.labels(key), self._confidence.labels(key)) for key in model.target_keys]
+        """Show `model` as the one that answers; call it before the first request that `model` answers."""
+        self._models.serve(model)
 
-    def count_prediction(self, index: int, confidence: float) -> None:
-        """Count one prediction of the class at `index`."""
-        predictions, confidences = self._by_class[index]
-        predictions.inc()
-        confidences.observe(confidence)
+    def count_prediction(self, model: Model, row: Floats, index: int, confidence: float) -> None:
+        """Count what `model` predicted for one row [1, features]: the class at `index`."""
+        self._models.count_one(model.version, row, index, confidence)
 
-    def count_predictions(self, classes: NDArray[np.intp], confidences: NDArray[np.float32]) -> None:
-        """Count the predictions of a batch: the class of each row, and its probability."""
-        for index in np.unique(classes).tolist():
-            values = confidences[classes == index]
-            self._by_class[index][0].inc(values.size)
-            observe_many(self._by_class[index][1], values)
+    def count_predictions(self, model: Model, rows: Floats, classes: Classes, confidences: Floats) -> None:
+        """Count what `model` predicted for rows [n, features]: the class of each, and its probability."""
+        self._models.count_many(model.version, rows, classes, confidences)
+
+    def count_refused(self, model: Model, refused: Mapping[Refusal, int]) -> None:
+        """Count values that do not fit the features of `model`."""
+        self._models.count_refused(model.version, refused)
+
+    def count_reload(self, outcome: str) -> None:
+        """Count an attempt to replace the model: LOADED, REFUSED or UNREACHABLE."""
+        self._reloads.labels(outcome).inc()
+
+    def count_limit_storage_failure(self) -> None:
+        """Count a call of the limits' storage that failed."""
+        self._limit_failures.inc()
+
+    def set_limits_degraded(self, degraded: bool) -> None:
+        """Show whether the limits count in this process because their storage fails."""
+        self._limits_degraded.set(degraded)
 
     def count_response(self, request: ServingRequest, response: Response) -> float:
         """Count one answered request; returns how long it took, in seconds."""
@@ -123,18 +148,11 @@ class ServiceMetrics:
         """Count a request that ended in an exception which nothing expected."""
         self._exceptions.labels(_method(request.method), 500).inc()
 
-    def count_limit_storage_failure(self) -> None:
-        """Count one try at the limits' shared storage that failed."""
-        self._limit_storage_failures.inc()
-
-    def set_limits_degraded(self, degraded: bool) -> None:
-        """Show whether the limits count per process because their shared storage fails."""
-        self._limits_degraded.set(degraded)
-
     def exposition(self, accept: str | None) -> tuple[str, str]:
         """All metrics as text, and its content type, in the format that `accept` prefers."""
-        content: tuple[str, str] = self._exporter.generate_metrics(accept)
-        return content
+        self._models.count_pending()
+        encode, content_type = choose_encoder(accept or "")
+        return encode(self._shown).decode(), content_type
 
     def _children(self, method: str, rule: str, status: int) -> tuple[Histogram, Counter]:
         known: Any = _method(method)
@@ -142,14 +160,6 @@ class ServiceMetrics:
         if known == method:
             self._by_response[method, rule, status] = children
         return children
-
-
-def observe_many(histogram: Histogram, values: NDArray[np.float32]) -> None:
-    """Observe an array at once; prometheus_client has a call for single values only, 8 ms for 10,000 of them."""
-    buckets = np.searchsorted(np.array(histogram._upper_bounds), values, side="left")
-    for index, number in zip(*np.unique(buckets, return_counts=True), strict=True):
-        histogram._buckets[index].inc(int(number))
-    histogram._sum.inc(float(values.sum(dtype=np.float64)))
 
 
 def _method(name: str) -> str:

@@ -4,7 +4,10 @@ import gc
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from granian.constants import Interfaces
@@ -13,7 +16,7 @@ from granian.log import LogLevels
 from granian.server import MPServer
 
 from functions import logs
-from functions.settings import THREADS, Settings
+from functions.settings import SHARED_METRICS, THREADS, Settings
 from functions.variables import InvalidSettings
 
 IDLE_CONNECTION_SECONDS = 650
@@ -21,6 +24,8 @@ IDLE_CONNECTION_SECONDS = 650
 
 DRAIN_SECONDS = 8
 """Cloud Run kills 10 s after SIGTERM."""
+
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 -- a folder of its own is made in it
 
 GC_THRESHOLDS = (100_000, 50, 1000)
 """A batch makes tens of thousands of objects that live as long as its request."""
@@ -48,7 +53,41 @@ def main() -> None:
         raise SystemExit(str(error)) from None
     logs.configure(settings.log_level)
     _require_free(settings.host, settings.port)
-    server(settings).serve(target_loader=_load_app, wrap_loader=False)
+    with _shared_metrics(settings):
+        server(settings).serve(target_loader=_load_app, wrap_loader=False)
+
+
+@contextmanager
+def _shared_metrics(settings: Settings) -> Iterator[None]:
+    """Give several workers an empty folder to count in; one worker alone counts in its memory, which is faster.
+
+    Raises:
+        SystemExit: no folder can be written.
+    """
+    # prometheus_client looks for the variable when the workers import it
+    if settings.workers == 1:
+        os.environ.pop(SHARED_METRICS, None)
+        yield
+        return
+    with ExitStack() as stack:
+        try:
+            folder = settings.metrics_dir or Path(stack.enter_context(_folder_in_memory()))
+            folder.mkdir(parents=True, exist_ok=True)
+            for left in folder.glob("*.db"):
+                left.unlink()
+        except OSError as error:
+            raise SystemExit(
+                f"{SHARED_METRICS}: several workers need a folder for their metrics, one that can be written: {error}"
+            ) from None
+        os.environ[SHARED_METRICS] = str(folder)
+        yield
+
+
+def _folder_in_memory() -> TemporaryDirectory[str]:
+    """A folder that is deleted at the end, in shared memory where there is some: also where all else is read-only."""
+    return TemporaryDirectory(
+        prefix="metrics-", dir=SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None, ignore_cleanup_errors=True
+    )
 
 
 def _require_free(host: str, port: int) -> None:

@@ -25,6 +25,7 @@ DEVELOPMENT, PRODUCTION = "development", "production"
 MINIMUM_KEY_LENGTH = 32
 IN_MEMORY = "memory://"
 VERTEX_PORT = "AIP_HTTP_PORT"
+SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 THREADS = 4
 """Requests that one process works on at a time."""
@@ -100,6 +101,13 @@ class Settings:
     )
     port: int = setting("PORT", integer(1, 65535), "8000", "port to listen on")
     workers: int = setting("WORKERS", integer(1, 64), "1", "serving processes; scale by instances instead")
+    metrics_dir: Path | None = setting(
+        SHARED_METRICS,
+        lambda text: Path(text) if text else None,
+        "",
+        "folder in which several `WORKERS` count their metrics together, emptied at start; "
+        "one of its own in `/dev/shm`, else in `TMPDIR`, when it is not set",
+    )
     rate_limit_predict: int = setting(
         "RATE_LIMIT_PREDICT", integer(1, 10**9), "10", "predictions a minute, per key, else per client"
     )

@@ -5,14 +5,16 @@ and https://github.com/triton-inference-server/server/blob/main/docs/protocol/ex
 """
 
 import struct
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from functions.errors import Problem
+from functions.errors import Problem, Refusal
 
 FLOAT, INTEGER, BOOLEAN, TEXT = "FP32", "INT64", "BOOL", "BYTES"
 _DTYPES: dict[str, np.dtype[Any]] = {FLOAT: np.dtype("<f4"), INTEGER: np.dtype("<i8"), BOOLEAN: np.dtype("?")}
@@ -23,10 +25,14 @@ Array = NDArray[Any]
 
 
 class InvalidInference(Problem):
-    """An inference request does not follow the protocol or does not fit the model."""
+    """An inference request does not follow the protocol or does not fit the model.
+
+    `refused` counts the values that are out of bounds or missing.
+    """
 
     status = HTTPStatus.BAD_REQUEST
     kind = "invalid-inference"
+    refused: Mapping[Refusal, int] = MappingProxyType({})
 
 
 class TensorParameters(msgspec.Struct):

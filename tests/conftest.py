@@ -7,11 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from functions.settings import variables
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAINING_SOURCES = ("data/raw", "functions", "pipeline", "params.yaml", "champion")
+# how fast a shared machine makes examples says nothing of the code
+hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("untimed")
 STAGES = ("prepare", "train", "evaluate", "release")
 
 

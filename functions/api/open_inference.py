@@ -13,7 +13,7 @@ from functions.model import Model
 from functions.request import JSON, current_request
 from functions.response import ServingResponse
 from functions.service import Service
-from functions.tensors import split_body
+from functions.tensors import InvalidInference, split_body
 
 PREFIX = "/v2"
 EXTENSIONS = ("binary_tensor_data",)
@@ -66,12 +66,16 @@ def blueprint(service: Service) -> Blueprint:
         model = service.require_model()
         interface = _interface(model, name, version)
         asked, chunks = split_body(request.body(), request.environ.get(_JSON_LENGTH_VARIABLE))
-        rows = interface.rows(asked, chunks)
+        try:
+            rows = interface.rows(asked, chunks)
+        except InvalidInference as invalid:
+            service.metrics.count_refused(model, invalid.refused)
+            raise
         probabilities = model.probabilities(rows)
         classes = probabilities.argmax(axis=1)
         body, json_length = interface.answer(asked, classes, probabilities)
         request.model_version = model.version
-        service.metrics.count_predictions(classes, probabilities.max(axis=1))
+        service.metrics.count_predictions(model, rows, classes, probabilities.max(axis=1))
         if json_length is None:
             return ServingResponse(body, content_type=JSON)
         return ServingResponse(body, headers=[(_JSON_LENGTH, str(json_length))], content_type=_BINARY)

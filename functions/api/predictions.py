@@ -2,6 +2,7 @@
 
 from flask import Blueprint
 
+from functions.errors import InvalidInstances
 from functions.request import JSON, current_request
 from functions.response import ServingResponse
 from functions.service import Service
@@ -18,14 +19,18 @@ def blueprint(service: Service) -> Blueprint:
         request = current_request()
         service.guard.admit(request, limit)
         model = service.require_model()
-        rows, batch = model.decode(request.json_body())
+        try:
+            rows, batch = model.decode(request.json_body())
+        except InvalidInstances as invalid:
+            service.metrics.count_refused(model, invalid.refused)
+            raise
         request.model_version = model.version
         if batch:
             body, classes, confidences = model.answer_many(rows)
-            service.metrics.count_predictions(classes, confidences)
+            service.metrics.count_predictions(model, rows, classes, confidences)
         else:
             body, index, confidence = model.answer_one(rows)
-            service.metrics.count_prediction(index, confidence)
+            service.metrics.count_prediction(model, rows, index, confidence)
         return ServingResponse(body, content_type=JSON)
 
     for path in {ROUTE, service.settings.predict_route}:

@@ -1,0 +1,167 @@
+"""Several worker processes show their metrics as one."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+pytestmark = pytest.mark.slow
+
+SERVER = [sys.executable, "-m", "functions.server"]
+SECONDS = 30
+
+
+def ask(port, method="GET", path="/metrics", body=None):
+    """A request on a connection of its own, so that any worker may take it."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        assert response.status == 200
+        return response.read().decode()
+    finally:
+        connection.close()
+
+
+def samples(port):
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(ask(port))
+        for sample in family.samples
+    }
+
+
+def total(found, name, **labels):
+    wanted = set(labels.items())
+    return sum(value for key, value in found.items() if key[0] == name and wanted <= set(key[1:]))
+
+
+@pytest.fixture
+def serve(bundle_folder, free_port, tmp_path):
+    """Start a server with these settings; gives its process and its port once all its workers answer."""
+
+    @contextmanager
+    def started(**settings):
+        environment = {"PATH": os.environ["PATH"], "MODEL_DIR": str(bundle_folder), "PORT": str(free_port)}
+        environment |= {"RATE_LIMIT_PREDICT": "1000000", "WORKERS": "2"} | settings
+        with (tmp_path / "output").open("w") as output:
+            process = subprocess.Popen(SERVER, env=environment, stdout=output, stderr=output)
+            try:
+                await_workers(process, free_port, int(environment["WORKERS"]))
+                yield process, free_port
+            finally:
+                process.terminate()
+                assert process.wait(SECONDS) == 0
+
+    return started
+
+
+def workers_of(process):
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def await_workers(process, port, count):
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None
+        try:
+            loaded = sum(line.startswith("model_loaded 1") for line in ask(port).splitlines())
+            if loaded and len(workers_of(process)) >= count:
+                return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise TimeoutError
+
+
+def predict_many(port, rows, count):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: ask(port, "POST", "/predict", json.dumps(rows[number % len(rows)])), range(count)))
+
+
+def folders_of(process):
+    """The folders in which the workers have files of metrics mapped."""
+    maps = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in workers_of(process))
+    return {Path(line.split()[-1]).parent for line in maps.splitlines() if line.endswith(".db")}
+
+
+def test_predictions_of_all_workers_are_counted_exactly_whichever_answers(serve, model, rows):
+    """Also where nothing but shared memory can be written."""
+    with serve(TMPDIR="/nonexistent") as (process, port):
+        predict_many(port, rows, 300)
+        ask(port, "POST", "/predict", json.dumps({"instances": rows}))
+        (folder,) = folders_of(process)
+        counting = {path.stem.rpartition("_")[2] for path in folder.glob("counter_*.db")}
+        assert counting == {str(pid) for pid in workers_of(process)}
+        scrapes = [samples(port) for _ in range(12)]
+        for found in scrapes:
+            assert total(found, "model_predictions_total") == 300 + len(rows)
+            assert total(found, "model_confidence_count") == 300 + len(rows)
+            for name in model.metadata.feature_names:
+                assert total(found, "model_feature_values_total", feature=name) == 300 + len(rows)
+            posts = {"method": "POST", "status": "200", "url_rule": "/predict"}
+            assert total(found, "flask_http_request_duration_seconds_count", **posts) == 301
+            assert found["model_loaded",] == 1
+            assert total(found, "model_info") == 1
+            assert total(found, "model_feature_reference_ratio", feature="petal_width") == pytest.approx(1)
+        assert len({frozenset(key for key in found) for found in scrapes[1:]}) == 1
+        cpu = [found["process_cpu_seconds_total",] for found in scrapes]
+        assert cpu == sorted(cpu)
+        assert scrapes[0]["process_resident_memory_bytes",] > 100e6
+    assert folder.parent == Path("/dev/shm")
+    assert not folder.exists()
+
+
+def test_counts_of_replaced_workers_stay_and_their_gauges_go(serve, rows, tmp_path):
+    with serve(PROMETHEUS_MULTIPROC_DIR=str(tmp_path / "shared")) as (process, port):
+        predict_many(port, rows, 50)
+        first = set(workers_of(process))
+        process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + SECONDS
+        while first & set(workers_of(process)) or len(workers_of(process)) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        await_workers(process, port, 2)
+        predict_many(port, rows, 50)
+        assert total(samples(port), "model_predictions_total") == 100
+        gauges = {int(path.stem.rpartition("_")[2]) for path in (tmp_path / "shared").glob("gauge_live*.db")}
+        assert not gauges & first
+
+
+def test_folder_is_emptied_at_start_and_other_files_stay(serve, rows, tmp_path):
+    shared = tmp_path / "shared"
+    with serve(PROMETHEUS_MULTIPROC_DIR=str(shared)) as (_, port):
+        predict_many(port, rows, 10)
+    assert list(shared.glob("counter_*.db"))
+    (shared / "notes.txt").write_text("mine")
+    with serve(PROMETHEUS_MULTIPROC_DIR=str(shared)) as (_, port):
+        assert total(samples(port), "model_predictions_total") == 0
+    assert (shared / "notes.txt").read_text() == "mine"
+
+
+def test_one_worker_counts_in_its_memory(serve, rows, tmp_path):
+    shared = tmp_path / "shared"
+    with serve(PROMETHEUS_MULTIPROC_DIR=str(shared), WORKERS="1") as (process, port):
+        predict_many(port, rows, 10)
+        assert total(samples(port), "model_predictions_total") == 10
+        assert not shared.exists()
+        assert folders_of(process) == set()
+
+
+def test_folder_that_cannot_be_made_is_told_with_its_setting(bundle_folder, tmp_path, free_port):
+    (tmp_path / "file").write_text("")
+    environment = {"PATH": os.environ["PATH"], "MODEL_DIR": str(bundle_folder), "PORT": str(free_port)}
+    environment |= {"WORKERS": "2", "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "file" / "shared")}
+    ended = subprocess.run(SERVER, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("PROMETHEUS_MULTIPROC_DIR: ")
+    assert "Traceback" not in ended.stderr

@@ -125,7 +125,7 @@ monitoring: $(VENV)/.pipeline ## Make the alert policies of Terraform from the P
 
 .PHONY: test-monitoring
 test-monitoring: install ## Test rules, policies and dashboards in a real Prometheus
-	pytest -m "" -n 2 tests/monitoring
+	pytest -m "" -n 2 --dist loadfile tests/monitoring
 
 ##@ Image
 

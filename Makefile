@@ -117,6 +117,16 @@ bench: train install ## Measure speed, start, memory and pipeline against their 
 bench-peers: train install ## Measure other scikit-learn servers beside this one (ARGS=--quick)
 	@python -m benchmarks.peers $(ARGS)
 
+##@ Monitoring
+
+.PHONY: monitoring
+monitoring: $(VENV)/.pipeline ## Make the alert policies of Terraform from the Prometheus rules
+	@python -m monitoring.policies
+
+.PHONY: test-monitoring
+test-monitoring: install ## Test rules, policies and dashboards in a real Prometheus
+	pytest -m "" -n 2 --dist loadfile tests/monitoring
+
 ##@ Image
 
 .PHONY: build

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -61,3 +62,36 @@ def trained_project(shared_folder):
 def bundle_folder(trained_project):
     """The default model's released bundle; tests that change it copy it first."""
     return trained_project / "models"
+
+
+@pytest.fixture(scope="session")
+def require_program():
+    """The path of a program; where it is not installed the test is skipped, but never in CI."""
+
+    def require(name):
+        path = shutil.which(name)
+        if path is None:
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"CI has no {name}")
+            pytest.skip(f"{name} is not installed")
+        return path
+
+    return require
+
+
+@pytest.fixture(scope="session")
+def pick_port():
+    """Give ports of the loopback address that nobody listens on."""
+
+    def pick():
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return probe.getsockname()[1]
+
+    return pick
+
+
+@pytest.fixture
+def free_port(pick_port):
+    """A port of the loopback address that nobody listens on."""
+    return pick_port()

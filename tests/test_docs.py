@@ -18,6 +18,7 @@ from functions.metrics import ServiceMetrics
 from functions.settings import Settings, variables
 
 ROOT = Path(__file__).resolve().parents[1]
+LIBRARIES = ("python_", "process_", "flask_exporter_")
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("champion/*.md")])
 
 
@@ -71,11 +72,36 @@ def test_api_page_lists_every_kind_of_problem_with_its_status():
     assert ours <= listed
 
 
-def test_serving_page_lists_every_metric_of_ours():
-    collected = {family.name for family in ServiceMetrics().registry.collect()}
-    ours = {name for name in collected if name.startswith(("model_", "api_", "flask_http_"))}
-    listed = set(re.findall(r"`((?:model|api|flask_http)_\w+)\{?[^`]*`", page("docs/serving.md")))
-    assert {name.removesuffix("_total") for name in listed} == ours
+def test_observability_page_lists_every_metric_of_ours_with_its_labels():
+    families = [family for family in ServiceMetrics().registry.collect() if not family.name.startswith(LIBRARIES)]
+    listed = {}
+    for cell, kind, _ in table(page("docs/observability.md"), "metric"):
+        for name, labels in re.findall(r"`(\w+)(?:\{(.+?)\})?`", cell):
+            listed[name.removesuffix("_total")] = (kind, set(labels.split(",")) - {""})
+    assert {name: kind for name, (kind, _) in listed.items()} == {family.name: family.type for family in families}
+    client = create_app(Settings(), None).test_client()
+    client.get("/health")
+    for line in client.get("/metrics").text.splitlines():
+        name, labels = re.match(r"(\w+)(?:\{(.*)\})?", line).groups() if line[0] != "#" else (None, None)
+        known = listed.get(re.sub(r"_(total|bucket|sum|count)$", "", name or ""))
+        if known:
+            assert set(re.findall(r'(\w+)="', labels or "")) - {"le"} == known[1], line
+
+
+def test_observability_page_names_the_recorded_series_and_the_numbers_of_drift():
+    text = page("docs/observability.md")
+    model = page("monitoring/rules/model.yml")
+    for record in re.findall(r"record: (\S+)", model):
+        assert f"`{record}`" in text
+    for record in re.findall(r"record: (\S+ratio_rate)", page("monitoring/rules/service.yml")):
+        assert f"`{record}5m`" in text
+    (floor,) = set(re.findall(r"(?:, +|^ +)(0\.\d+)\n? *\)", model, re.MULTILINE))
+    least = re.findall(r">= (\d+)\)", model)
+    (threshold,) = set(re.findall(r"_psi:6h > ([\d.]+)", model))
+    assert f"A share below {floor} counts as {floor}" in text
+    assert len(set(least)) == 1
+    assert f"Below {least[0]} values there is no index" in text
+    assert f"above {threshold}" in text
 
 
 def test_readme_is_short():

@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -183,37 +181,10 @@ def two_features():
     return {"a": [float(i) for i in range(-20, 20)], "b": [float(i % 7) for i in range(40)]}
 
 
-@pytest.fixture(scope="session")
-def require_program():
-    """The path of a program; where it is not installed the test is skipped, but never in CI."""
-
-    def require(name):
-        path = shutil.which(name)
-        if path is None:
-            if os.environ.get("CI") == "true":
-                pytest.fail(f"CI has no {name}")
-            pytest.skip(f"{name} is not installed")
-        return path
-
-    return require
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture
-def free_port():
-    """A port of the loopback address that nobody listens on."""
-    return _free_port()
-
-
 @pytest.fixture(scope="module")
-def redis_port(require_program, tmp_path_factory):
+def redis_port(require_program, pick_port, tmp_path_factory):
     """The port of a Redis of this module's own."""
-    port = _free_port()
+    port = pick_port()
     command = [require_program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     with subprocess.Popen(command, cwd=tmp_path_factory.mktemp("redis"), stdout=subprocess.DEVNULL) as process:
         try:

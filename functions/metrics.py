@@ -70,6 +70,9 @@ class ServiceMetrics:
         )
         self._loaded = Gauge("model_loaded", "1 when a model can answer, else 0", registry=self.registry)
         self._info = Gauge("model_info", "The model that answers", ("version", "run_id"), registry=self.registry)
+        self._reloads = Counter(
+            "model_reloads_total", "Checks that found another bundle, or none", ("outcome",), registry=self.registry
+        )
         self._by_response: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
         self._by_class: list[tuple[Counter, Histogram]] = []
 
@@ -81,6 +84,10 @@ class ServiceMetrics:
             return
         self._info.labels(model.version, model.metadata.mlflow_run_id).set(1)
         self._by_class = [(self._predictions.labels(key), self._confidence.labels(key)) for key in model.target_keys]
+
+    def count_reload(self, outcome: str) -> None:
+        """Count a check of the model's source that loaded a bundle, refused it, or could not reach it."""
+        self._reloads.labels(outcome).inc()
 
     def count_prediction(self, index: int, confidence: float) -> None:
         """Count one prediction of the class at `index`."""

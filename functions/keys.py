@@ -102,7 +102,7 @@ class SecretManager:
             raise KeysUnavailable("no credentials; give the service an account") from None
         except (exceptions.GoogleAPIError, GoogleAuthError) as error:
             self._disconnect()
-            reason = " ".join(str(error).split())[:300]
+            reason = " ".join(str(error).split())[:600]
             raise KeysUnavailable(
                 f"{reason}; check the name, and the account's role secretmanager.secretAccessor"
             ) from None

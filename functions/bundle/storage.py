@@ -98,7 +98,7 @@ class Location:
         return self._bucket.blob("/".join(part for part in (self._path, name) if part))
 
     def _error(self, name: str, what: str, error: Exception) -> StorageError:
-        reason = " ".join(str(error).split())[:300]
+        reason = " ".join(str(error).split())[:600]
         return StorageError(
             f"{self.uri}/{name}".rstrip("/") + f": {what} ({reason}); check the name, your credentials "
             "(`gcloud auth application-default login`) and their roles on the bucket"

@@ -13,7 +13,7 @@ import pytest
 from functions.settings import variables
 
 ROOT = Path(__file__).resolve().parents[1]
-ACCESS = "google.cloud.secretmanager.v1.SecretManagerService"
+SECRET_MANAGER = "secretmanager.googleapis.com"
 TRAINING_SOURCES = ("data/raw", "functions", "pipeline", "params.yaml", "champion")
 STAGES = ("prepare", "train", "evaluate", "release")
 
@@ -103,7 +103,8 @@ class SecretManagerServer:
             self._types.AccessSecretVersionRequest.deserialize,
             self._types.AccessSecretVersionResponse.serialize,
         )
-        return grpc.method_handlers_generic_handler(ACCESS, {"AccessSecretVersion": method})
+        name = "google.cloud.secretmanager.v1.SecretManagerService"
+        return grpc.method_handlers_generic_handler(name, {"AccessSecretVersion": method})
 
     def _access(self, request, context):
         import grpc
@@ -118,14 +119,23 @@ class SecretManagerServer:
 
 @pytest.fixture
 def secret_manager_server():
-    """Secret Manager on this machine: `versions` is what it holds, `asked` what it was asked for."""
-    import grpc
+    """Secret Manager on this machine: `versions` is what it holds, `asked` what it was asked for.
 
+    It listens on `port`, and over TLS on `secure_port` with a certificate that `roots` stand for.
+    """
+    import grpc
+    import trustme
+
+    authority = trustme.CA()
+    certificate = authority.issue_cert(SECRET_MANAGER)
+    chain = b"".join(part.bytes() for part in certificate.cert_chain_pems)
+    credentials = grpc.ssl_server_credentials([(certificate.private_key_pem.bytes(), chain)])
     service = SecretManagerServer()
     server = grpc.server(ThreadPoolExecutor(4))
     server.add_generic_rpc_handlers([service.handlers()])
-    service.grpc = server
     service.port = server.add_insecure_port("127.0.0.1:0")
+    service.secure_port = server.add_secure_port("127.0.0.1:0", credentials)
+    service.roots = authority.cert_pem.bytes()
     server.start()
     yield service
     server.stop(grace=None).wait()

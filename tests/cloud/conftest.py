@@ -70,7 +70,7 @@ class Service:
                 if found == status:
                     return
             time.sleep(0.05)
-        raise TimeoutError(f"{path} answers {found}, not {status}: {self.output}")
+        raise TimeoutError(f"{path} answers {found}, not {status}: {self.reasons()}")
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

@@ -40,6 +40,10 @@ run: train ## Train if needed, then serve on http://localhost:8000 (PORT=9000 ch
 test: install ## Run the whole test suite, with its coverage floor
 	pytest -n 2 --cov --cov-report=term
 
+.PHONY: test-cloud
+test-cloud: install ## Test real processes against servers of Google Cloud's protocols, on this machine
+	pytest -m cloud tests/cloud
+
 .PHONY: install
 install: $(VENV)/.development ## Install everything for development into .venv
 
@@ -116,6 +120,10 @@ bench: train install ## Measure speed, start, memory and pipeline against their 
 .PHONY: bench-peers
 bench-peers: train install ## Measure other scikit-learn servers beside this one (ARGS=--quick)
 	@python -m benchmarks.peers $(ARGS)
+
+.PHONY: demo-reload
+demo-reload: train install ## Show a model taking over under load, and a rollback, with the failed requests counted
+	@python -m benchmarks.reload $(ARGS)
 
 ##@ Monitoring
 

@@ -125,17 +125,17 @@ def run(bundle: Path, requests: int) -> dict[str, float]:
 
 def _create_service(bundle: Path, log: Any) -> Any:
     from functions.access_log import AccessLog
-    from functions.app import create_app, load_model
+    from functions.app import create_app
+    from functions.champion import Champion
+    from functions.model import Model
     from functions.settings import PRODUCTION, Settings
 
     settings = Settings(
         environment=PRODUCTION, api_keys=(_KEY,), cors_origins=("https://app.example.com",), model_dir=bundle,
         rate_limit_predict=10**9,
     )  # fmt: skip
-    model = load_model(settings)
-    if model is None:
-        raise BenchmarkError(f"{bundle} can't be served")
-    return create_app(settings, model, AccessLog(log))
+    model = Model.from_folder(bundle, settings.max_batch_rows)
+    return create_app(settings, Champion(model), AccessLog(log))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ headers, is counted and logged (exchange).
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,11 +19,13 @@ from functions import error_handlers, exchange, logs
 from functions.access_log import AccessLog
 from functions.api import about, documentation, health, monitoring, open_inference, predictions
 from functions.auth import ApiKeys
-from functions.bundle.files import BundleError
+from functions.bundle.files import MODEL_FILE
+from functions.bundle.sources import FolderSource, ModelDirectory, source_of
+from functions.champion import Champion
 from functions.guard import Guard
+from functions.keys import KeyFile, KeySource, SecretManager, SecretVersion
 from functions.limits import Limits
 from functions.metrics import ServiceMetrics
-from functions.model import Model
 from functions.request import ServingRequest
 from functions.response import ServingResponse
 from functions.service import Service
@@ -32,6 +35,10 @@ from functions.variables import InvalidSettings
 _BLUEPRINTS = tuple(
     module.blueprint for module in (about, health, predictions, open_inference, monitoring, documentation)
 )
+
+START_SECONDS = 10.0
+"""How long a start waits for model and keys. A server that listens late is taken for a broken one."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -46,20 +53,25 @@ class ServingApp(Flask):
         return func
 
 
-def create_app(settings: Settings, model: Model | None, access_log: AccessLog | None = None) -> Flask:
-    """An app that serves `model`, or says that there is none.
+def create_app(
+    settings: Settings, champion: Champion, access_log: AccessLog | None = None, keys: ApiKeys | None = None
+) -> Flask:
+    """An app that serves the champion, or says that there is none, to those who have one of `keys`.
 
     Makes its own limits and metrics, so that two apps in one process share nothing.
     """
     app = ServingApp("functions", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
     metrics = ServiceMetrics(settings.metrics_dir)
-    metrics.serve_model(model)
+    champion.observe(metrics)
     limits = Limits(app, settings, metrics)
     guard = Guard(
-        ApiKeys(settings.api_keys), limits, authenticated=settings.authenticated, per_client=not settings.vertex_ai
+        ApiKeys(settings.api_keys) if keys is None else keys,
+        limits,
+        authenticated=settings.authenticated,
+        per_client=not settings.vertex_ai,
     )
-    service = Service(settings=settings, model=model, guard=guard, limits=limits, metrics=metrics)
+    service = Service(settings=settings, champion=champion, guard=guard, limits=limits, metrics=metrics)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint(service))
     predicting = [rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
@@ -84,21 +96,47 @@ def from_environment() -> Flask:
     except InvalidSettings as error:
         raise SystemExit(str(error)) from None
     logs.configure(settings.log_level)
-    model = load_model(settings)
     for warning in start_warnings(settings):
         logger.warning(warning)
-    return create_app(settings, model)
+    champion, keys = make_champion(settings), make_keys(settings)
+    app = create_app(settings, champion, keys=keys)
+    prepare(champion, keys, settings)
+    return app
 
 
-def load_model(settings: Settings) -> Model | None:
-    """The model that the settings name, or None, with the reason in the log: the service starts all the same."""
-    try:
-        model = Model.from_folder(settings.model_dir, settings.max_batch_rows)
-    except BundleError as error:
-        logger.error("no model is served", extra={"reason": str(error), "remedy": "train one with `make train`"})
-        return None
-    logger.info("model loaded", extra={"model": model.metadata.name, "model_version": model.version})
-    return model
+def make_champion(settings: Settings) -> Champion:
+    """The champion that the settings describe; nothing is loaded yet."""
+    if settings.bundle_uri:
+        source = source_of(settings.bundle_uri)
+        return Champion(source=source, max_rows=settings.max_batch_rows, reload_seconds=settings.model_reload_seconds)
+    directory = ModelDirectory(settings.model_dir, settings.artifact_root)
+    return Champion(source=directory, max_rows=settings.max_batch_rows)
+
+
+def make_keys(settings: Settings) -> ApiKeys:
+    """The keys that the settings name; none is read yet but those in the environment."""
+    sources: list[KeySource] = []
+    if settings.authenticated and settings.api_key_file:
+        sources.append(KeyFile(settings.api_key_file))
+    if settings.authenticated and settings.api_key_secrets:
+        manager = SecretManager()
+        sources += [SecretVersion(name, manager) for name in settings.api_key_secrets]
+    return ApiKeys(settings.api_keys, sources, production=settings.production)
+
+
+def prepare(champion: Champion, keys: ApiKeys, settings: Settings, seconds: float = START_SECONDS) -> None:
+    """Load model and keys, and wait so long at most: what is not there then may come while the service runs.
+
+    While the model that the settings ask for explicitly can't be loaded, the bundle in `model_dir`
+    stands in, if there is one.
+    """
+    deadline = time.monotonic() + seconds
+    champion.start()
+    keys.start()
+    champion.wait(deadline - time.monotonic())
+    keys.wait(deadline - time.monotonic())
+    if settings.bundle_uri and (settings.model_dir / MODEL_FILE).exists():
+        champion.stand_in(FolderSource(str(settings.model_dir)))
 
 
 def start_warnings(settings: Settings) -> list[str]:

@@ -102,6 +102,13 @@ class NoModel(Problem):
     kind = "no-model"
 
 
+class NoKeys(Problem):
+    """Callers need a key, and none could be read yet."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "no-keys"
+
+
 def problem_body(status: int, kind: str, detail: str, request_id: str, faults: list[Fault] | None = None) -> bytes:
     """The problem details of one error, as JSON."""
     body: dict[str, Any] = {

@@ -1,7 +1,7 @@
 """Who may call: the key first, then the limit."""
 
 from functions.auth import ApiKeys
-from functions.errors import MissingKey, WrongKey
+from functions.errors import MissingKey, NoKeys, WrongKey
 from functions.limits import Limits, Rule
 from functions.request import ServingRequest
 
@@ -23,10 +23,19 @@ class Guard:
         self._authenticated = authenticated
         self._per_client = per_client
 
+    @property
+    def ready(self) -> bool:
+        """Whether callers can be told apart: always, unless they need a key and none is known yet."""
+        if not self._authenticated:
+            return True
+        self._keys.refresh()
+        return bool(self._keys)
+
     def admit(self, request: ServingRequest, rule: Rule) -> None:
         """Let a request for a protected route pass.
 
         Raises:
+            NoKeys: the service needs a key, and knows none.
             MissingKey, WrongKey: the service needs a key that the request has not.
             TooManyRequests: the key's or the client's limit is reached.
         """
@@ -35,6 +44,8 @@ class Guard:
             return
         client = request.client
         self._limits.refuse_blocked(client)
+        if not self.ready:
+            raise NoKeys("no API key could be read yet; the service's log says why")
         given = request.environ.get(_KEY_VARIABLE)
         if not given:
             raise MissingKey(

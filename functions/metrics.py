@@ -22,6 +22,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_flask_exporter import PrometheusMetrics
 
+from functions.champion import LOADED, REFUSED, UNREACHABLE
 from functions.errors import MissingKey, NoModel, Problem, Refusal, TooManyRequests, WrongKey
 from functions.model import Model
 from functions.model_metrics import Classes, Floats, ModelMetrics
@@ -34,9 +35,6 @@ LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER_METHOD = "other"
 UNMATCHED_RULE = "unmatched"
-
-LOADED, REFUSED, UNREACHABLE = "loaded", "refused", "unreachable"
-"""Outcomes of looking for another model: it serves now; it can't be used; nobody could say whether there is one."""
 
 
 class ServiceMetrics:

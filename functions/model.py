@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from functions.answers import AnswerEncoder
-from functions.bundle.files import MODEL_FILE, Bundle, BundleError, read_bundle
+from functions.bundle.files import MODEL_FILE, Bundle, BundleError, Candidate, read_bundle
 from functions.bundle.runtime import load_classifier
 from functions.inference import TensorInterface
 from functions.instances import InstanceDecoder
@@ -17,20 +17,24 @@ Floats = NDArray[np.float32]
 class Model:
     """One version of the model; immutable, so that a request keeps the one that it started with."""
 
-    def __init__(self, bundle: Bundle, source: str, max_rows: int) -> None:
-        """Load and prove `bundle`; `source` says where it came from.
+    def __init__(self, bundle: Candidate, source: str, max_rows: int) -> None:
+        """Load and prove `bundle`; `source` says where it came from. Without scores its `metrics` are None.
 
         Raises:
             BundleError: the model can't be loaded or fails its golden examples.
         """
+        try:
+            classifier = load_classifier(bundle)
+        except BundleError as error:
+            raise BundleError(f"{source}/{MODEL_FILE}: {error}") from error
         self.metadata = bundle.metadata
-        self.metrics = bundle.metrics
+        self.metrics = bundle.metrics if isinstance(bundle, Bundle) else None
         self.source = source
         self.version = bundle.metadata.version
         self.target_keys = bundle.metadata.target_keys
         self.decode = InstanceDecoder(bundle.metadata.features, max_rows).decode
         self._answers = AnswerEncoder(bundle.metadata.target_names)
-        self.probabilities = load_classifier(bundle).probabilities
+        self.probabilities = classifier.probabilities
         self.tensors = TensorInterface(bundle.metadata, max_rows)
 
     @classmethod
@@ -40,11 +44,7 @@ class Model:
         Raises:
             BundleError: the bundle is incomplete, damaged, or its model can't be loaded.
         """
-        bundle = read_bundle(folder)
-        try:
-            return cls(bundle, source=str(folder), max_rows=max_rows)
-        except BundleError as error:
-            raise BundleError(f"{folder / MODEL_FILE}: {error}") from error
+        return cls(read_bundle(folder), source=str(folder), max_rows=max_rows)
 
     def answer_one(self, row: Floats) -> tuple[bytes, int, float]:
         """The encoded prediction for one row [1, features], its class and its confidence."""

@@ -108,7 +108,7 @@ class _Version:
     def __init__(self, declared: _Declared, model: Model) -> None:
         version, metadata = model.version, model.metadata
         self.info = declared.info.labels(version, metadata.mlflow_run_id)
-        for score in SCORES:
+        for score in SCORES if model.metrics else ():
             declared.score.labels(version, score).set(getattr(model.metrics, score))
         self._classes = [
             (declared.predictions.labels(version, key), declared.confidence.labels(version, key))

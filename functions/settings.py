@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from functions.bundle.storage import SCHEME
+from functions.keys import KeyFile, KeysUnavailable, is_secret_version, key_faults
 from functions.variables import (
     InvalidSettings,
     Variable,
@@ -22,7 +24,6 @@ from functions.variables import (
 )
 
 DEVELOPMENT, PRODUCTION = "development", "production"
-MINIMUM_KEY_LENGTH = 32
 IN_MEMORY = "memory://"
 VERTEX_PORT = "AIP_HTTP_PORT"
 SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
@@ -36,6 +37,25 @@ def _keys_listed(text: str) -> tuple[str, ...]:
     if text and not keys:
         raise ValueError("holds no key")
     return keys
+
+
+def _secret_versions(text: str) -> tuple[str, ...]:
+    names = listed(text)
+    if not all(map(is_secret_version, names)):
+        raise ValueError("is no list of projects/PROJECT/secrets/SECRET/versions/VERSION")
+    return names
+
+
+def _place(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if separator and (f"{scheme}{separator}" != SCHEME or not rest.strip("/")):
+        raise ValueError("is neither gs://BUCKET/PATH nor a path")
+    return text
+
+
+def _artifact_root(text: str) -> str:
+    """A bucket or folder; the pipeline's other stores, servers and databases, have no files to read."""
+    return "" if "://" in text and not text.startswith(SCHEME) else text
 
 
 def _log_level(text: str) -> str:
@@ -81,7 +101,18 @@ class Settings:
         secret=True,
     )
     api_key_file: Path | None = setting(
-        "API_KEY_FILE", lambda text: Path(text) if text else None, "", "a file that holds the keys, one a line"
+        "API_KEY_FILE",
+        lambda text: Path(text) if text else None,
+        "",
+        "a file that holds keys, one a line, such as a mounted secret; read again while the service runs",
+    )
+    api_key_secrets: tuple[str, ...] = setting(
+        "API_KEY_SECRET",
+        _secret_versions,
+        "",
+        "versions of secrets in Secret Manager that hold keys, one a line: "
+        "`projects/P/secrets/S/versions/latest`, several comma separated; read again while the service runs",
+        secret=True,  # who pastes the key itself here does not find it in the log
     )
     cors_origins: tuple[str, ...] = setting(
         "CORS_ORIGINS",
@@ -91,7 +122,29 @@ class Settings:
         "`*` in development when it is not set, never in production",
     )
     log_level: str = setting("LOG_LEVEL", _log_level, "INFO", "least severity that is logged")
-    model_dir: Path = setting("MODEL_DIR", Path, "models", "folder of the bundle to serve")
+    model_dir: Path = setting(
+        "MODEL_DIR", Path, "models", "folder of the bundle to serve, or to stand in while `MODEL_URI` can't be loaded"
+    )
+    model_uri: str = setting(
+        "MODEL_URI",
+        _place,
+        "",
+        "a pointer (`gs://BUCKET/models/champion.json`) or a bundle's folder, here or in Cloud Storage; "
+        "wins over `MODEL_DIR`",
+    )
+    model_reload_seconds: int = setting(
+        "MODEL_RELOAD_SECONDS",
+        integer(0, 86400),
+        "60",
+        "least time between two looks for another model at `MODEL_URI`; 0: keep the one that was loaded",
+    )
+    artifact_root: str = setting(
+        "MLFLOW_TRACKING_URI",
+        _artifact_root,
+        "",
+        "where MLflow's artifacts are, such as `gs://BUCKET/mlruns/`: the model is taken from there when `MODEL_DIR` "
+        "has a metadata.json and no model.onnx",
+    )
     host: str = setting(
         "HOST",
         _host,
@@ -153,6 +206,9 @@ class Settings:
     predict_route: str = setting(
         "AIP_PREDICT_ROUTE", _route, "/predict", "set by Vertex AI: a further path of predictions"
     )
+    vertex_model_uri: str = setting(
+        "AIP_STORAGE_URI", _place, "", "set by Vertex AI: the bundle's folder, when `MODEL_URI` is not set"
+    )
     vertex_ai: bool = False
 
     @property
@@ -163,7 +219,12 @@ class Settings:
     @property
     def authenticated(self) -> bool:
         """Whether clients need a key: not in development without one, nor behind Vertex AI's IAM."""
-        return bool(self.api_keys) and not self.vertex_ai
+        return bool(self.api_keys or self.api_key_file or self.api_key_secrets) and not self.vertex_ai
+
+    @property
+    def bundle_uri(self) -> str:
+        """The bundle or pointer that is asked for explicitly; empty: the bundle is in `model_dir`."""
+        return self.model_uri or (self.vertex_model_uri if self.vertex_ai else "")
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -179,9 +240,11 @@ class Settings:
         production = values.get("environment") == PRODUCTION
         values.setdefault("cors_origins", () if production else ("*",))
         values.setdefault("host", "0.0.0.0" if production or vertex else "127.0.0.1")  # noqa: S104 -- a container's port
-        values["api_keys"] = _keys(values, faults)
-        if production:
-            faults += _production_faults(values["api_keys"], values["cors_origins"], vertex)
+        faults += _key_faults(values, production=production)
+        if production and not vertex:
+            faults += _production_faults(values)
+        if "*" in values["cors_origins"] and production:
+            faults.append("CORS_ORIGINS: * would let every web page call it; list the origins")
         if faults:
             raise InvalidSettings(faults)
         return cls(vertex_ai=vertex, **values)
@@ -192,35 +255,26 @@ def variables() -> list[Variable]:
     return variables_of(Settings)
 
 
-def _keys(values: dict[str, Any], faults: list[str]) -> tuple[str, ...]:
-    keys: tuple[str, ...] = values.get("api_keys", ())
+def _key_faults(values: Mapping[str, Any], *, production: bool) -> list[str]:
+    """What is wrong with the keys that can be read at once."""
+    faults = [f"API_KEY: {fault}" for fault in key_faults(values.get("api_keys", ()), production=production)]
     path: Path | None = values.get("api_key_file")
     if path is not None:
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "is no UTF-8 text"
-            faults.append(f"API_KEY_FILE: {str(path)!r}: {reason}")
-            return keys
-        held = tuple(line.strip() for line in lines if line.strip())
-        if not held:
-            faults.append(f"API_KEY_FILE: {str(path)!r}: holds no key")
-        keys += held
-    unsendable = sum(not (key.isascii() and key.isprintable()) for key in keys)
-    if unsendable:
-        faults.append(f"API_KEY: {unsendable} of {len(keys)} keys hold other characters than printable ASCII")
-    return keys
+            found = key_faults(KeyFile(path).read(), production=production)
+        except KeysUnavailable as error:
+            found = [str(error)]
+        faults += [f"API_KEY_FILE: {str(path)!r}: {fault}" for fault in found]
+    return faults
 
 
-def _production_faults(keys: tuple[str, ...], origins: tuple[str, ...], vertex: bool) -> list[str]:
+def _production_faults(values: Mapping[str, Any]) -> list[str]:
     faults = []
-    if not keys and not vertex:
-        faults.append("API_KEY: production needs a key; make one with `openssl rand -hex 32`, or set API_KEY_FILE")
-    short = sum(len(key) < MINIMUM_KEY_LENGTH for key in keys)
-    if short:
-        faults.append(f"API_KEY: {short} of {len(keys)} keys are shorter than {MINIMUM_KEY_LENGTH} characters")
-    if not origins and not vertex:
+    if not any(values.get(name) for name in ("api_keys", "api_key_file", "api_key_secrets")):
+        faults.append(
+            "API_KEY: production needs a key; make one with `openssl rand -hex 32`, "
+            "or set API_KEY_FILE or API_KEY_SECRET"
+        )
+    if not values["cors_origins"]:
         faults.append("CORS_ORIGINS: production needs the origins that may call it, such as https://app.example.com")
-    if "*" in origins:
-        faults.append("CORS_ORIGINS: * would let every web page call it; list the origins")
     return faults

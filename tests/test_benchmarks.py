@@ -10,7 +10,7 @@ import time
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import budgets, closed_loop, constant_rate, machine, report, service
+from benchmarks import budgets, closed_loop, constant_rate, machine, reload, report, service
 from benchmarks.batch import beside_figures
 from benchmarks.charts import draw_layers
 from benchmarks.effort import Effort
@@ -22,6 +22,9 @@ from benchmarks.peers.__main__ import figures as peer_figures
 from benchmarks.peers.catalogue import PEERS
 from benchmarks.peers.environments import REQUIREMENTS, pinned_version
 from benchmarks.pipeline import trivial_pipeline
+from benchmarks.processes import free_port
+from benchmarks.reload import Account, Answer, Move
+from benchmarks.requests import Post
 from benchmarks.samples import percentile
 from benchmarks.table import aligned, markdown, number
 
@@ -256,3 +259,27 @@ def test_service_group_measures_a_started_server(bundle_folder):
     assert found["/predict, steady 1,000 requests/s: p99"].value > 0
     resident = next(figure for name, figure in found.items() if name.endswith("RSS"))
     assert 30 < resident.value < 1000
+
+
+def test_reload_tells_failed_and_mixed_answers_from_good_ones():
+    def answer(at, version, body, status=200):
+        return Answer(at=at, seconds=0.001, status=status, version=version, body=body)
+
+    good = [answer(1, "one", b"1"), answer(2, "two", b"2"), answer(6, "two", b"2")]
+    failed = [answer(3, "", b"", status=0), answer(4, "two", b"2", status=503)]
+    mixed = [answer(5, "one", b"2"), answer(5, "three", b"1")]
+    move = Move("promote", "two", started=1.5, done=3)
+    account = Account([*reversed(good), *failed, *mixed], [move], {"one": b"1", "two": b"2"})
+    assert account.failed == failed
+    assert account.mixed == mixed
+    assert account.first(move) is good[1]
+    assert "2 failed" in reload.report(account)
+    assert "2 with another answer" in reload.report(account)
+
+
+def test_reload_counts_requests_that_nobody_answers():
+    load = reload.Load(free_port(), Post("/predict", b"{}"), rate=200)
+    with load.running():
+        time.sleep(0.2)
+    assert len(load.answers) > 10
+    assert {answer.status for answer in load.answers} == {0}

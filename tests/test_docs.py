@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from functions.app import create_app
+from functions.champion import Champion
 from functions.errors import Problem
 from functions.metrics import ServiceMetrics
 from functions.settings import Settings, variables
@@ -44,7 +45,7 @@ def test_configuration_lists_every_setting_as_declared():
 
 
 def test_api_page_lists_every_route():
-    app = create_app(Settings(), None)
+    app = create_app(Settings(), Champion())
     rules = {f"{method} {rule.rule}" for rule in app.url_map.iter_rules() for method in rule.methods & {"GET", "POST"}}
     served = {rule for rule in rules if "/docs/assets/" not in rule}
     listed = set(re.findall(r"^\| (`(?:GET|POST) .+?`) \|", page("docs/api.md"), re.MULTILINE))
@@ -79,7 +80,7 @@ def test_observability_page_lists_every_metric_of_ours_with_its_labels():
         for name, labels in re.findall(r"`(\w+)(?:\{(.+?)\})?`", cell):
             listed[name.removesuffix("_total")] = (kind, set(labels.split(",")) - {""})
     assert {name: kind for name, (kind, _) in listed.items()} == {family.name: family.type for family in families}
-    client = create_app(Settings(), None).test_client()
+    client = create_app(Settings(), Champion()).test_client()
     client.get("/health")
     for line in client.get("/metrics").text.splitlines():
         name, labels = re.match(r"(\w+)(?:\{(.*)\})?", line).groups() if line[0] != "#" else (None, None)

@@ -14,6 +14,7 @@ from functions.service import Service
 
 ROOT, MODEL_INFO = "/", "/model/info"
 NAME = "mlops-core"
+_SCORES = ("accuracy", "precision", "recall", "f1_score", "confidence_intervals")
 
 
 def blueprint(service: Service) -> Blueprint:
@@ -30,7 +31,7 @@ def blueprint(service: Service) -> Blueprint:
         service.guard.admit(request, service.limits.model_info)
         model = service.require_model()
         request.model_version = model.version
-        return _json(describe(model))
+        return _json(describe(model) | {"stands_in_for": service.champion.stands_in_for})
 
     return routes
 
@@ -69,11 +70,7 @@ def describe(model: Model) -> dict[str, Any]:
             for feature in metadata.features
         ],
         "target_names": metadata.target_names,
-        "accuracy": metrics.accuracy,
-        "precision": metrics.precision,
-        "recall": metrics.recall,
-        "f1_score": metrics.f1_score,
-        "confidence_intervals": metrics.confidence_intervals,
+        **{name: getattr(metrics, name, None) for name in _SCORES},
         "params": metadata.params,
         "mlflow_run_id": metadata.mlflow_run_id,
         "mlflow_experiment_name": metadata.mlflow_experiment_name,

@@ -20,17 +20,17 @@ def blueprint(service: Service) -> Blueprint:
     @routes.get(HEALTH)
     def health() -> ServingResponse:
         service.guard.limit_client(current_request(), service.limits.health)
-        loaded = service.model is not None
-        status = "healthy" if loaded else "unhealthy"
-        return _answer({"status": status, "model_loaded": loaded, "version": __version__}, available=loaded)
+        ready, loaded = service.ready, service.model is not None
+        status = "healthy" if ready else "unhealthy"
+        return _answer({"status": status, "model_loaded": loaded, "version": __version__}, available=ready)
 
     @routes.get(LIVE)
     def live() -> ServingResponse:
         return _answer({"status": "alive"}, available=True)
 
     def ready() -> ServingResponse:
-        loaded = service.model is not None
-        return _answer({"status": "ready" if loaded else "not ready"}, available=loaded)
+        available = service.ready
+        return _answer({"status": "ready" if available else "not ready"}, available=available)
 
     for path in {READY, service.settings.health_route}:
         routes.get(path)(ready)

@@ -45,7 +45,7 @@ def blueprint(service: Service) -> Blueprint:
 
     @routes.get("/health/ready")
     def ready() -> ServingResponse:
-        return _readiness("ready", service.model is not None)
+        return _readiness("ready", service.ready)
 
     @routes.get("/models/<name>/ready", defaults={"version": None})
     @routes.get("/models/<name>/versions/<version>/ready")

@@ -1,6 +1,7 @@
 """Reading, verifying and writing the files of a bundle."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -46,41 +47,40 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read_candidate(folder: Path) -> Candidate:
-    """Read and verify model and metadata.
+def parse_candidate(files: Mapping[str, bytes], where: str) -> Candidate:
+    """Verify model and metadata, from `files` by name; `where` is the folder that messages name.
 
     Raises:
-        BundleError: a file is missing, unreadable, of an unknown version, or does not match.
+        BundleError: a file is of an unknown version, or does not match.
     """
-    metadata = read_metadata(folder / METADATA_FILE)
-    model = _read(folder / MODEL_FILE)
+    metadata = parse_metadata(files[METADATA_FILE], f"{where}/{METADATA_FILE}")
+    model = files[MODEL_FILE]
     found = digest(model)
     if found != metadata.model_sha256:
         raise BundleError(
-            f"{folder / MODEL_FILE}: its sha256 is {found[:12]}..., but {METADATA_FILE} says "
+            f"{where}/{MODEL_FILE}: its sha256 is {found[:12]}..., but {METADATA_FILE} says "
             f"{metadata.model_sha256[:12]}...: the file is damaged or belongs to another bundle"
         )
     return Candidate(model=model, metadata=metadata)
 
 
-def read_bundle(folder: Path) -> Bundle:
-    """Read and verify all files of a released bundle.
+def parse_bundle(files: Mapping[str, bytes], where: str) -> Bundle:
+    """Verify all files of a released bundle, as `parse_candidate` does.
 
     Raises:
-        BundleError: a file is missing, unreadable, of an unknown version, or does not match.
+        BundleError: a file is of an unknown version, or does not match.
     """
-    candidate = read_candidate(folder)
-    metrics = _decode(folder / METRICS_FILE, _read(folder / METRICS_FILE), Metrics)
+    candidate = parse_candidate(files, where)
+    metrics = _decode(f"{where}/{METRICS_FILE}", files[METRICS_FILE], Metrics)
     return Bundle(model=candidate.model, metadata=candidate.metadata, metrics=metrics)
 
 
-def read_metadata(path: Path) -> Metadata:
-    """Read and verify a metadata file alone.
+def parse_metadata(content: bytes, path: str) -> Metadata:
+    """Verify a metadata file alone.
 
     Raises:
-        BundleError: the file is missing, unreadable, of an unknown version, or contradicts itself.
+        BundleError: the file is of an unknown version, or contradicts itself.
     """
-    content = _read(path)
     version = _decode(path, content, dict[str, object]).get("format")
     if version != FORMAT:
         raise BundleError(f"{path}: bundle format {version!r} is unknown, this service reads format {FORMAT}")
@@ -92,6 +92,37 @@ def read_metadata(path: Path) -> Metadata:
     return metadata
 
 
+def read_candidate(folder: Path) -> Candidate:
+    """Read and verify model and metadata.
+
+    Raises:
+        BundleError: a file is missing, unreadable, of an unknown version, or does not match.
+    """
+    return parse_candidate(_read_all(folder, (METADATA_FILE, MODEL_FILE)), str(folder))
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read and verify all files of a released bundle.
+
+    Raises:
+        BundleError: a file is missing, unreadable, of an unknown version, or does not match.
+    """
+    return parse_bundle(_read_all(folder, BUNDLE_FILES), str(folder))
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Read and verify a metadata file alone.
+
+    Raises:
+        BundleError: the file is missing, unreadable, of an unknown version, or contradicts itself.
+    """
+    return parse_metadata(_read(path), str(path))
+
+
+def _read_all(folder: Path, names: Iterable[str]) -> dict[str, bytes]:
+    return {name: _read(folder / name) for name in names}
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -99,7 +130,7 @@ def _read(path: Path) -> bytes:
         raise BundleError(f"{path}: {error.strerror}") from error
 
 
-def _decode(path: Path, content: bytes, kind: type[_T]) -> _T:
+def _decode(path: str, content: bytes, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

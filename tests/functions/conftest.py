@@ -13,6 +13,7 @@ from functions.access_log import AccessLog
 from functions.app import create_app
 from functions.bundle.files import METADATA_FILE, METRICS_FILE, MODEL_FILE, digest, encode
 from functions.bundle.metadata import Distribution, Feature, GoldenExample, Metadata, Metrics
+from functions.champion import Champion
 from functions.model import Model
 from functions.settings import Settings
 
@@ -53,7 +54,7 @@ def make_app(model, log):
 
     def make(model=model, **changes):
         settings = Settings(**{"cors_origins": ("*",)} | UNLIMITED | changes)
-        return create_app(settings, model, AccessLog(log, settings.log_level, settings.project))
+        return create_app(settings, Champion(model), AccessLog(log, settings.log_level, settings.project))
 
     return make
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.app import load_model, start_warnings
+from functions.app import make_champion, make_keys, prepare, start_warnings
 from functions.logs import JsonFormatter, configure
 from functions.settings import Settings
 
@@ -175,8 +175,14 @@ def test_configured_process_writes_json_lines_of_its_level(root_logger, capsys):
     assert json.loads(line)["message"] == "this\nand this"
 
 
+def started(settings):
+    champion = make_champion(settings)
+    prepare(champion, make_keys(settings), settings)
+    return champion.current()
+
+
 def test_start_without_model_says_why_and_what_to_do(tmp_path, caplog):
-    assert load_model(Settings(model_dir=tmp_path)) is None
+    assert started(Settings(model_dir=tmp_path)) is None
     (record,) = caplog.records
     assert record.levelname == "ERROR"
     assert "metadata.json" in record.reason
@@ -185,7 +191,7 @@ def test_start_without_model_says_why_and_what_to_do(tmp_path, caplog):
 
 def test_start_with_model_says_which(bundle_folder, model, caplog):
     caplog.set_level(logging.INFO)
-    assert load_model(Settings(model_dir=bundle_folder)).version == model.version
+    assert started(Settings(model_dir=bundle_folder)).version == model.version
     assert [record.model_version for record in caplog.records] == [model.version]
 
 

@@ -17,7 +17,11 @@ DEFAULTS = [
     ("API_KEY_FILE", "api_key_file", None),
     ("CORS_ORIGINS", "cors_origins", ("*",)),
     ("LOG_LEVEL", "log_level", "INFO"),
+    ("API_KEY_SECRET", "api_key_secrets", ()),
     ("MODEL_DIR", "model_dir", Path("models")),
+    ("MODEL_URI", "model_uri", ""),
+    ("MODEL_RELOAD_SECONDS", "model_reload_seconds", 60),
+    ("MLFLOW_TRACKING_URI", "artifact_root", ""),
     ("HOST", "host", "127.0.0.1"),
     ("PORT", "port", 8000),
     ("WORKERS", "workers", 1),
@@ -42,7 +46,13 @@ GOOD = [
         ("https://a.example", "https://b.example"),
     ),
     ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
+    ("API_KEY_SECRET", "projects/p/secrets/s/versions/1", "api_key_secrets", ("projects/p/secrets/s/versions/1",)),
     ("MODEL_DIR", "/srv/models", "model_dir", Path("/srv/models")),
+    ("MODEL_URI", "gs://b/models/champion.json", "bundle_uri", "gs://b/models/champion.json"),
+    ("MODEL_URI", "/srv/models", "bundle_uri", "/srv/models"),
+    ("MODEL_RELOAD_SECONDS", "0", "model_reload_seconds", 0),
+    ("MLFLOW_TRACKING_URI", "gs://b/mlruns/", "artifact_root", "gs://b/mlruns/"),
+    ("AIP_STORAGE_URI", "gs://vertex/1", "vertex_model_uri", "gs://vertex/1"),
     ("HOST", "0.0.0.0", "host", "0.0.0.0"),
     ("HOST", "::1", "host", "::1"),
     ("PORT", " 9000 ", "port", 9000),
@@ -70,6 +80,8 @@ BAD = [
     ("API_KEY", "one,schlüssel", "1 of 2 keys hold other characters than printable ASCII"),
     ("API_KEY", "tab\tin-it", "printable ASCII"),
     ("API_KEY_FILE", "/nowhere/keys", "No such file or directory"),
+    ("API_KEY_SECRET", "mlops-api-key", "is no list of projects/"),
+    ("MODEL_RELOAD_SECONDS", "-1", "is not between"),
     ("LOG_LEVEL", "loud", "is none of"),
     ("HOST", "localhost", "is no IP address"),
     ("PORT", "http", "'http' is no whole number"),
@@ -163,18 +175,59 @@ def test_development_without_key_is_unauthenticated_and_local():
     assert settings.host == "127.0.0.1"
 
 
-def test_key_file_adds_its_lines_to_the_keys(tmp_path):
-    file = tmp_path / "keys"
-    file.write_text(f"{LONG_KEY}\n\n  third \n", encoding="utf-8")
-    settings = Settings.from_environ({"API_KEY": "first", "API_KEY_FILE": str(file)})
-    assert settings.api_keys == ("first", LONG_KEY, "third")
-
-
-def test_key_file_alone_is_enough_in_production(tmp_path):
+def test_key_file_is_enough_in_production_and_read_when_keys_are_needed(tmp_path):
     file = tmp_path / "keys"
     file.write_text(LONG_KEY)
-    environ = PRODUCTION | {"API_KEY": "", "API_KEY_FILE": str(file)}
-    assert Settings.from_environ(environ).api_keys == (LONG_KEY,)
+    settings = Settings.from_environ(PRODUCTION | {"API_KEY": "", "API_KEY_FILE": str(file)})
+    assert settings.authenticated
+    assert settings.api_keys == ()
+
+
+@pytest.mark.parametrize("key", ["a-word", "k" * 31, LONG_KEY + "\u00e9"])
+def test_production_refuses_a_file_with_a_key_that_it_would_not_accept(tmp_path, key):
+    file = tmp_path / "keys"
+    file.write_text(f"{LONG_KEY}\n{key}\n", encoding="utf-8")
+    (fault,) = faults_of(PRODUCTION | {"API_KEY": "", "API_KEY_FILE": str(file)})
+    assert fault.startswith("API_KEY_FILE: ")
+    assert "1 of 2 keys" in fault
+    assert key not in fault
+
+
+def test_versions_of_secrets_are_enough_in_production_and_read_later():
+    versions = ("projects/p/secrets/mlops-api-key/versions/latest", "projects/p/secrets/mlops-api-key/versions/3")
+    settings = Settings.from_environ(PRODUCTION | {"API_KEY": "", "API_KEY_SECRET": ",".join(versions)})
+    assert settings.authenticated
+    assert settings.api_key_secrets == versions
+
+
+@pytest.mark.parametrize("text", [LONG_KEY, "projects/p/secrets/s", "projects/p/secrets/s/versions/1,other"])
+def test_what_names_no_version_of_a_secret_is_refused_without_being_shown(text):
+    (fault,) = faults_of({"API_KEY_SECRET": text})
+    assert fault.startswith("API_KEY_SECRET: its value is no list of projects/")
+    assert LONG_KEY not in fault
+
+
+@pytest.mark.parametrize("name", ["MODEL_URI", "AIP_STORAGE_URI"])
+@pytest.mark.parametrize("uri", ["s3://bucket/models", "https://host/models/champion.json", "gs://", "gs:///"])
+def test_model_uri_of_another_kind_is_refused(name, uri):
+    (fault,) = faults_of({name: uri})
+    assert fault.startswith(f"{name}: {uri!r} is neither gs://")
+
+
+def test_vertex_ais_model_is_taken_under_vertex_ai_only_and_gives_way_to_an_explicit_one():
+    vertex = {"AIP_STORAGE_URI": "gs://vertex/1"}
+    assert Settings.from_environ(vertex).bundle_uri == ""
+    assert Settings.from_environ(vertex | {"AIP_HTTP_PORT": "8080"}).bundle_uri == "gs://vertex/1"
+    explicit = vertex | {"AIP_HTTP_PORT": "8080", "MODEL_URI": "gs://b/models/champion.json"}
+    assert Settings.from_environ(explicit).bundle_uri == "gs://b/models/champion.json"
+
+
+@pytest.mark.parametrize(
+    ("uri", "root"),
+    [("gs://b/mlruns/", "gs://b/mlruns/"), ("mlruns", "mlruns"), ("sqlite:///mlflow.db", ""), ("https://mlflow", "")],
+)
+def test_stores_of_the_pipeline_that_hold_no_files_are_no_artifact_root(uri, root):
+    assert Settings.from_environ({"MLFLOW_TRACKING_URI": uri}).artifact_root == root
 
 
 @pytest.mark.parametrize(

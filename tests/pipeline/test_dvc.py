@@ -11,6 +11,7 @@ import yaml
 from sklearn.datasets import load_wine
 
 from functions.app import create_app
+from functions.champion import Champion
 from functions.model import Model
 from functions.settings import Settings
 
@@ -129,7 +130,7 @@ def test_wine_goes_through_with_other_params_only(project):
     assert gate["champion"]["comparable"] is False
     assert "only the champion has 'petal_length'" in gate["champion"]["reason"]
 
-    client = create_app(Settings(), Model.from_folder(project.folder / "models", max_rows=10)).test_client()
+    client = create_app(Settings(), Champion(Model.from_folder(project.folder / "models", max_rows=10))).test_client()
     example = metadata["golden_examples"][-1]
     assert client.post("/predict", json=example["instance"]).json["prediction"] == example["prediction"]
     schemas = client.get("/openapi.json").json["components"]["schemas"]

@@ -1,0 +1,59 @@
+"""Work that requests start and don't wait for."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+
+RETRY_SECONDS = 5.0
+"""Until the next try, where something is missing that the service can't do without."""
+
+NEVER = math.inf
+
+logger = logging.getLogger(__name__)
+
+
+class BackgroundTask:
+    """A task in a thread of its own, one at a time.
+
+    Requests start it when it is due, instead of a clock: where the processor sleeps between requests,
+    as on Cloud Run, a clock would sleep too.
+    """
+
+    def __init__(self, name: str, task: Callable[[], float], due: float = 0.0) -> None:
+        """`task` gives the seconds until it is due again; it is first due at `due`, of time.monotonic()."""
+        self.due = due
+        self._name = name
+        self._task = task
+        self._starting = threading.Lock()
+        self._idle = threading.Event()
+        self._idle.set()
+
+    def start_if_due(self) -> None:
+        """Start it, if it is due."""
+        if time.monotonic() >= self.due:
+            self.start()
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        with self._starting:
+            if not self._idle.is_set():
+                return
+            self._idle.clear()
+            self.due = NEVER
+        threading.Thread(target=self._run, name=self._name, daemon=True).start()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it does not run, at most so long; whether that was enough."""
+        return self._idle.wait(max(0.0, seconds))
+
+    def _run(self) -> None:
+        pause = RETRY_SECONDS
+        try:
+            pause = self._task()
+        except Exception:
+            logger.exception("%s failed", self._name)
+        finally:
+            self.due = time.monotonic() + pause
+            self._idle.set()

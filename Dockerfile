@@ -1,23 +1,25 @@
 # Two images from one file: the pipeline's (`--target pipeline`) and, last and default, the service's.
-ARG BASE=python:3.13-slim-bookworm
+FROM python:3.13-slim-bookworm AS base
 
-FROM ${BASE} AS installer
+FROM base AS installer
 WORKDIR /app
 COPY requirements/installer.txt requirements/
-RUN --mount=type=cache,target=/root/.cache \
+RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv --without-pip .venv \
     && python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt
 
 FROM installer AS training-packages
 COPY requirements/pipeline.txt requirements/
-RUN --mount=type=cache,target=/root/.cache \
+RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --python .venv/bin/python --link-mode=copy --compile-bytecode --require-hashes \
         -r requirements/pipeline.txt
 
-FROM ${BASE} AS pipeline
+FROM base AS pipeline
 LABEL org.opencontainers.image.title="iris-api-pipeline"
+# DVC asks for the name of its user, which a number has not.
 ENV PATH=/app/.venv/bin:$PATH \
     HOME=/tmp \
+    LOGNAME=pipeline \
     PYTHONUNBUFFERED=1 \
     DO_NOT_TRACK=1 \
     DVC_NO_ANALYTICS=1 \
@@ -38,7 +40,7 @@ CMD ["dvc", "repro"]
 
 FROM installer AS serving-packages
 COPY requirements/serving.txt requirements/
-RUN --mount=type=cache,target=/root/.cache \
+RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --python .venv/bin/python --link-mode=copy --require-hashes -r requirements/serving.txt
 # What the service can't reach: the framework behind the documentation pages' assets (docs/adr/0003); the packages'
 # own tests, stubs and headers; onnxruntime's tools, and its second copy, which is for programs in C.
@@ -63,7 +65,7 @@ RUN .venv/bin/python -B -c "import multiprocessing.popen_fork, sys, functions.ap
         > modules \
     && .venv/bin/python -m compileall -q --invalidation-mode unchecked-hash -i modules
 
-FROM ${BASE}
+FROM base
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -80,7 +82,7 @@ COPY models models
 USER 10001:10001
 EXPOSE 8000
 # The shell's own sockets: starting Python twice a minute would cost more than serving does.
-HEALTHCHECK --interval=30s --timeout=3s --start-period=10s CMD ["bash", "-c", \
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["bash", "-c", \
     "exec 3<>/dev/tcp/127.0.0.1/$PORT && printf 'GET /health/ready HTTP/1.0\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [ $status = 200 ]"]
 CMD ["python", "-m", "functions.server"]
 ARG VERSION=development

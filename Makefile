@@ -106,6 +106,8 @@ lock: $(UV) ## Resolve pyproject.toml into requirements/*.txt (UPGRADE=1 takes t
 	for group in functions pipeline; do \
 	  $$compile pyproject.toml --group $$group --output-file requirements/$$group.txt; \
 	done
+	@$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
+	  $(if $(UPGRADE),--upgrade) --group checkers --output-file requirements/checkers.txt
 
 ##@ Performance
 
@@ -119,9 +121,30 @@ bench-peers: train install ## Measure other scikit-learn servers beside this one
 
 ##@ Image
 
+# What the image says of itself; a remote's address may hold a password.
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null)
+REVISION = $(shell git rev-parse HEAD 2>/dev/null)
+SOURCE = $(shell git remote get-url origin 2>/dev/null | sed 's|//[^/@]*@|//|')
+
 .PHONY: build
 build: train ## Build the serving image around the released model
-	docker build --tag $(IMAGE) .
+	docker build $(DOCKER_BUILD_FLAGS) --tag $(IMAGE) \
+	  --build-arg VERSION=$(or $(VERSION),development) \
+	  --build-arg REVISION=$(or $(REVISION),unknown) \
+	  --build-arg SOURCE=$(or $(SOURCE),unknown) .
+
+.PHONY: run-docker stop-docker
+run-docker: build ## Start the local stack: service, Redis, MLflow, Prometheus, Grafana (docs/serving.md)
+	docker build $(DOCKER_BUILD_FLAGS) --tag $(IMAGE)-pipeline --target pipeline .
+	IMAGE=$(IMAGE) PIPELINE_IMAGE=$(IMAGE)-pipeline API_PORT=$${API_PORT:-$(PORT)} MLFLOW_PORT=$(MLFLOW_PORT) \
+	  docker compose up --detach --no-build
+	@echo "serving on http://localhost:$(PORT); dashboards on http://localhost:$${GRAFANA_PORT:-3000}"
+stop-docker: ## Stop the local stack
+	docker compose down
+
+.PHONY: test-container
+test-container: install $(VENV)/.checkers ## Test the image and the local stack in a real container engine
+	pytest -m container tests/container
 
 ##@ Cleaning
 
@@ -147,6 +170,12 @@ $(UV): requirements/installer.txt | $(VENV)/bin/python
 $(VENV)/.pipeline: requirements/pipeline.txt pyproject.toml | $(UV)
 	@echo "installing $<"
 	@$(UV) pip install --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.checkers: requirements/checkers.txt | $(UV)
+	@echo "installing $<"
+	@$(UV) venv --quiet --clear --python $(VENV)/bin/python $(VENV)/checkers
+	@$(UV) pip install --quiet --python $(VENV)/checkers/bin/python --require-hashes -r $<
 	@touch $@
 
 $(VENV)/.development: requirements/development.txt pyproject.toml | $(UV)

@@ -14,6 +14,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 VENV := .venv
 UV := $(VENV)/bin/uv
+SCANNERS := .venv-scanners/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PORT
 
@@ -105,9 +106,9 @@ lock: $(UV) ## Resolve pyproject.toml into requirements/*.txt (UPGRADE=1 takes t
 	$$compile pyproject.toml --output-file requirements/serving.txt; \
 	for group in functions pipeline; do \
 	  $$compile pyproject.toml --group $$group --output-file requirements/$$group.txt; \
-	done
-	@$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
-	  $(if $(UPGRADE),--upgrade) --group checkers --output-file requirements/checkers.txt
+	done; \
+	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
+	  $(if $(UPGRADE),--upgrade) --group scanners --output-file requirements/scanners.txt
 
 ##@ Performance
 
@@ -143,7 +144,7 @@ stop-docker: ## Stop the local stack
 	docker compose down
 
 .PHONY: test-container
-test-container: install $(VENV)/.checkers ## Test the image and the local stack in a real container engine
+test-container: install $(SCANNERS) ## Test the image and the local stack in a real container engine
 	pytest -m container tests/container
 
 ##@ Cleaning
@@ -172,14 +173,14 @@ $(VENV)/.pipeline: requirements/pipeline.txt pyproject.toml | $(UV)
 	@$(UV) pip install --require-hashes -r $<
 	@touch $@
 
-$(VENV)/.checkers: requirements/checkers.txt | $(UV)
-	@echo "installing $<"
-	@$(UV) venv --quiet --clear --python $(VENV)/bin/python $(VENV)/checkers
-	@$(UV) pip install --quiet --python $(VENV)/checkers/bin/python --require-hashes -r $<
-	@touch $@
-
 $(VENV)/.development: requirements/development.txt pyproject.toml | $(UV)
 	@echo "installing $<"
 	@$(UV) pip install --require-hashes -r $<
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.pipeline
+
+$(SCANNERS): requirements/scanners.txt | $(UV)
+	@echo "installing $<"
+	@$(UV) venv --quiet --clear $(@D)
+	@$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
+	@touch $@

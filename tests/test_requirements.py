@@ -11,12 +11,12 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 GROUPS = {
-    "checkers": ["checkers"],
     "installer": ["installer"],
     "serving": ["project"],
     "functions": ["project", "functions"],
     "pipeline": ["project", "pipeline"],
     "development": ["project", "development"],
+    "scanners": ["scanners"],
 }
 DIRECT = re.compile(r"mlops-core \(pyproject\.toml\)|mlops-core:|pyproject\.toml:")
 
@@ -73,7 +73,7 @@ def test_every_pin_is_exact_and_hashed(name):
 
 def test_lock_files_agree_on_versions():
     development = {name: {version_of(pin) for pin, _ in pins} for name, pins in locked("development").items()}
-    for name in GROUPS.keys() - {"checkers"}:  # installed by themselves
+    for name in GROUPS.keys() - {"scanners"}:  # installed by themselves
         for package, pins in locked(name).items():
             assert {version_of(pin) for pin, _ in pins} <= development[package], f"{name}: {package}"
 

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.container
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
-CHECKERS = PROGRAMS.parent / "checkers" / "bin"
+SCANNERS = ROOT / ".venv-scanners" / "bin"
 
 
 def check(*command):
@@ -19,12 +19,12 @@ def check(*command):
 
 
 def test_hadolint_has_nothing_to_say():
-    assert check(str(CHECKERS / "hadolint"), "Dockerfile") == (0, "")
+    assert check(str(SCANNERS / "hadolint"), "Dockerfile") == (0, "")
 
 
 def test_checkov_fails_no_check():
     code, output = check(
-        *(str(CHECKERS / "checkov"), "--framework", "dockerfile", "--file", "Dockerfile", "--compact", "--skip-download")
+        *(str(SCANNERS / "checkov"), "--framework", "dockerfile", "--file", "Dockerfile", "--compact", "--skip-download")
     )
     assert code == 0, output
     assert "Failed checks: 0, Skipped checks: 0" in output

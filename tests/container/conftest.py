@@ -181,8 +181,8 @@ def start(docker, image, reach, free_ports):
     @contextmanager
     def started(*options, inside=8000, publish=True):
         name, (port,) = f"iris-api-test-{uuid.uuid4().hex[:12]}", free_ports(1)
-        reach = ["--publish", f"127.0.0.1:{port}:{inside}"] if publish else ["--env", f"PORT={port}"]
-        docker("run", "--detach", "--name", name, *HARDENED, *reach, *options, image)
+        network = ["--publish", f"127.0.0.1:{port}:{inside}"] if publish else ["--env", f"PORT={port}"]
+        docker("run", "--detach", "--name", name, *HARDENED, *network, *options, image)
         try:
             yield reach(name, port)
         finally:

@@ -17,7 +17,7 @@ STOP_SECONDS = 10
 """Cloud Run's time between SIGTERM and SIGKILL."""
 
 LOAD_SECONDS = 1.0
-ROWS = 5_000
+ROWS = 1_000
 """Of the requests that take some time."""
 
 ANSWERED, REFUSED, CLOSED_BEFORE_ANSWER, CUT = "answered", "refused", "closed before a byte of an answer", "cut"
@@ -96,7 +96,7 @@ def load(row):
     def started(port):
         one, many = json.dumps(row).encode(), json.dumps({"instances": [row] * ROWS}).encode()
         clients = [Client(port, one, keep_alive=number % 2 == 0, pause=0.005) for number in range(12)]
-        clients += [Client(port, many, keep_alive=number % 2 == 0, pause=0.01) for number in range(2)]
+        clients += [Client(port, many, keep_alive=number % 2 == 0, pause=0.05) for number in range(2)]
         for client in clients:
             client.start()
         return clients

@@ -130,9 +130,9 @@ SOURCE = $(shell git remote get-url origin 2>/dev/null | sed 's|//[^/@]*@|//|')
 .PHONY: build
 build: train ## Build the serving image around the released model
 	docker build $(DOCKER_BUILD_FLAGS) --tag $(IMAGE) \
-	  --build-arg VERSION=$(or $(VERSION),development) \
-	  --build-arg REVISION=$(or $(REVISION),unknown) \
-	  --build-arg SOURCE=$(or $(SOURCE),unknown) .
+	  --build-arg "VERSION=$(or $(VERSION),development)" \
+	  --build-arg "REVISION=$(or $(REVISION),unknown)" \
+	  --build-arg "SOURCE=$(or $(SOURCE),unknown)" .
 
 .PHONY: run-docker stop-docker
 run-docker: build ## Start the local stack: service, Redis, MLflow, Prometheus, Grafana (docs/serving.md)

@@ -23,9 +23,8 @@ def test_hadolint_has_nothing_to_say():
 
 
 def test_checkov_fails_no_check():
-    code, output = check(
-        *(str(SCANNERS / "checkov"), "--framework", "dockerfile", "--file", "Dockerfile", "--compact", "--skip-download")
-    )
+    options = ["--framework", "dockerfile", "--compact", "--skip-download"]
+    code, output = check(str(SCANNERS / "checkov"), "--file", "Dockerfile", *options)
     assert code == 0, output
     assert "Failed checks: 0, Skipped checks: 0" in output
 

@@ -2,16 +2,19 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.container
 
+ROOT = Path(__file__).resolve().parents[2]
+
 MEGABYTES = 185
 """Above the base; the pages' assets, the model and the Google clients included."""
 
-COMPILERS = "gcc g++ cc c++ clang tcc ld as make cmake rustc cargo go".split()
-LARGEST = 'cd / && du --block-size=1M --max-depth=6 app | sort --reverse --numeric-sort | head -40'
+COMPILERS = ("gcc", "g++", "cc", "c++", "clang", "tcc", "ld", "as", "make", "cmake", "rustc", "cargo", "go")
+LARGEST = "cd / && du --block-size=1M --max-depth=6 app | sort --reverse --numeric-sort | head -40"
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +26,10 @@ def shell(docker, image):
 def test_size_above_the_base_is_in_its_budget(inspect, image, base, shell):
     megabytes = (inspect(image)["Size"] - inspect(base)["Size"]) / 1e6
     assert megabytes <= MEGABYTES, f"{megabytes:.0f} MB above {base}; what takes the room, in MiB:\n{shell(LARGEST)}"
+
+
+def test_serving_page_names_the_budget():
+    assert f"| {MEGABYTES} MB |" in (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
 
 
 def test_labels_name_version_revision_and_source(inspect, image, labels):

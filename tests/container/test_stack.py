@@ -13,7 +13,12 @@ import yaml
 pytestmark = [pytest.mark.container, pytest.mark.slow]
 
 STARTED = ("redis", "iris-api", "mlflow", "prometheus")
-PUBLISHED = {"iris-api": "API_PORT", "mlflow": "MLFLOW_PORT", "prometheus": "PROMETHEUS_PORT", "grafana": "GRAFANA_PORT"}
+PUBLISHED = {
+    "iris-api": "API_PORT",
+    "mlflow": "MLFLOW_PORT",
+    "prometheus": "PROMETHEUS_PORT",
+    "grafana": "GRAFANA_PORT",
+}
 HEALTHY_SECONDS = 120
 
 
@@ -82,9 +87,9 @@ def test_configuration_is_read_and_publishes_on_the_loopback_address_only(stack)
     services = yaml.safe_load(stack.compose("config"))["services"]
     assert services.keys() == PUBLISHED.keys() | {"redis"}
     for name, service in services.items():
-        addresses = [
-            port["host_ip"] if isinstance(port, Mapping) else port.partition(":")[0] for port in service.get("ports", [])
-        ]
+        # Compose 2 writes a mapping where 1.29 writes a line
+        ports = service.get("ports", [])
+        addresses = [port["host_ip"] if isinstance(port, Mapping) else port.partition(":")[0] for port in ports]
         assert addresses == (["127.0.0.1"] if name in PUBLISHED else []), name
 
 

@@ -55,15 +55,16 @@ RUN uv pip uninstall --quiet --python .venv/bin/python \
     \) -exec rm -r {} +
 
 # The byte code of all that serving may import, the standard library included: a read-only container can't keep what it
-# compiles, and the base has none. It holds whatever the files' times are, since caches and registries change those.
+# compiles, and the base has none. It holds whatever the files' times are, since caches and registries change those; and
+# only for the same text of our own code, so that another can be mounted.
 FROM serving-packages AS compiled
 COPY functions functions
 ENV PYTHONPYCACHEPREFIX=/app/bytecode
 RUN .venv/bin/python -B -c "import multiprocessing.popen_fork, sys, functions.app, functions.server, onnxruntime; \
         from google.cloud import secretmanager, storage; \
-        print('functions', *{str(getattr(module, '__file__', '')) for module in sys.modules.values()}, sep='\n')" \
-        > modules \
-    && .venv/bin/python -m compileall -q --invalidation-mode unchecked-hash -i modules
+        print(*{str(getattr(module, '__file__', '')) for module in sys.modules.values()}, sep='\n')" > modules \
+    && .venv/bin/python -m compileall -q --invalidation-mode unchecked-hash -i modules \
+    && .venv/bin/python -m compileall -q --invalidation-mode checked-hash -f functions
 
 FROM base
 ENV PATH=/app/.venv/bin:$PATH \
@@ -81,7 +82,7 @@ COPY functions functions
 COPY models models
 USER 10001:10001
 EXPOSE 8000
-# The shell's own sockets: starting Python twice a minute would cost more than serving does.
+# The shell's own sockets: starting Python six times a minute would cost more than serving does.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["bash", "-c", \
     "exec 3<>/dev/tcp/127.0.0.1/$PORT && printf 'GET /health/ready HTTP/1.0\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [ $status = 200 ]"]
 CMD ["python", "-m", "functions.server"]

@@ -61,6 +61,9 @@ def test_build_tells_the_image_its_commit_and_nobodys_password(tmp_path):
     git("init", "--quiet")
     git("commit", "--quiet", "--allow-empty", "--message", "First")
     git("remote", "add", "origin", "https://user:secret@example.com/owner/name.git")
+    for name in ("requirements/installer.txt", "requirements/pipeline.txt", "pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
     commands = make("--file", str(ROOT / "Makefile"), "--dry-run", "build", cwd=tmp_path).stdout
     assert f'--build-arg "REVISION={git("rev-parse", "HEAD")}"' in commands
     assert '--build-arg "SOURCE=https://example.com/owner/name.git"' in commands

@@ -108,6 +108,13 @@ def test_another_line_of_code_leaves_the_packages_layer(build, inspect, image, b
     assert after != before
 
 
+def test_mounted_code_runs_instead_of_the_compiled(docker, image, changed):
+    (changed / "functions" / "__init__.py").write_text('__version__ = "another"\n')
+    mount = f"{changed / 'functions'}:/app/functions:ro"
+    code = "import functions; print(functions.__version__)"
+    assert docker("run", "--rm", "--volume", mount, image, "python", "-c", code).stdout == "another\n"
+
+
 def test_pipeline_image_trains_judges_and_releases(docker, pipeline_image):
     line = "id -u && mlflow --version && dvc repro --quiet && dvc status && ls models"
     output = docker("run", "--rm", "--cap-drop", "ALL", pipeline_image, "sh", "-c", line).stdout

@@ -14,6 +14,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 VENV := .venv
 UV := $(VENV)/bin/uv
+SCANNERS := .venv-scanners/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PORT
 
@@ -109,7 +110,9 @@ lock: $(UV) ## Resolve pyproject.toml into requirements/*.txt (UPGRADE=1 takes t
 	$$compile pyproject.toml --output-file requirements/serving.txt; \
 	for group in functions pipeline; do \
 	  $$compile pyproject.toml --group $$group --output-file requirements/$$group.txt; \
-	done
+	done; \
+	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
+	  $(if $(UPGRADE),--upgrade) --group scanners --output-file requirements/scanners.txt
 
 ##@ Performance
 
@@ -137,9 +140,30 @@ test-monitoring: install ## Test rules, policies and dashboards in a real Promet
 
 ##@ Image
 
+# What the image says of itself; a remote's address may hold a password.
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null)
+REVISION = $(shell git rev-parse HEAD 2>/dev/null)
+SOURCE = $(shell git remote get-url origin 2>/dev/null | sed 's|//[^/@]*@|//|')
+
 .PHONY: build
 build: train ## Build the serving image around the released model
-	docker build --tag $(IMAGE) .
+	docker build $(DOCKER_BUILD_FLAGS) --tag $(IMAGE) \
+	  --build-arg "VERSION=$(or $(VERSION),development)" \
+	  --build-arg "REVISION=$(or $(REVISION),unknown)" \
+	  --build-arg "SOURCE=$(or $(SOURCE),unknown)" .
+
+.PHONY: run-docker stop-docker
+run-docker: build ## Start the local stack: service, Redis, MLflow, Prometheus, Grafana (docs/serving.md)
+	docker build $(DOCKER_BUILD_FLAGS) --tag $(IMAGE)-pipeline --target pipeline .
+	IMAGE=$(IMAGE) PIPELINE_IMAGE=$(IMAGE)-pipeline API_PORT=$${API_PORT:-$(PORT)} MLFLOW_PORT=$(MLFLOW_PORT) \
+	  docker compose up --detach --no-build
+	@echo "serving on http://localhost:$(PORT); dashboards on http://localhost:$${GRAFANA_PORT:-3000}"
+stop-docker: ## Stop the local stack
+	docker compose down
+
+.PHONY: test-container
+test-container: install $(SCANNERS) ## Test the image and the local stack in a real container engine
+	pytest -m container tests/container
 
 ##@ Cleaning
 
@@ -172,3 +196,9 @@ $(VENV)/.development: requirements/development.txt pyproject.toml | $(UV)
 	@$(UV) pip install --require-hashes -r $<
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.pipeline
+
+$(SCANNERS): requirements/scanners.txt | $(UV)
+	@echo "installing $<"
+	@$(UV) venv --quiet --clear $(@D)
+	@$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
+	@touch $@

@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KNOWN = [
     *("install", "train", "promote", "test", "lint", "format", "run", "build", "mlflow-ui", "clean", "help"),
     *("dvc-init", "dvc-repro", "dvc-status", "dvc-push", "dvc-pull", "dvc-pipeline"),
+    *("run-docker", "stop-docker", "test-container"),
 ]
 
 
@@ -50,3 +51,20 @@ def test_mlflow_ui_shows_the_store_that_training_uses():
     from pipeline.tracking import LOCAL_STORE
 
     assert LOCAL_STORE in make("--dry-run", "mlflow-ui").stdout
+
+
+def test_build_tells_the_image_its_commit_and_nobodys_password(tmp_path):
+    def git(*words):
+        command = ["git", "-c", "user.name=n", "-c", "user.email=e@example.com", *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    git("init", "--quiet")
+    git("commit", "--quiet", "--allow-empty", "--message", "First")
+    git("remote", "add", "origin", "https://user:secret@example.com/owner/name.git")
+    for name in ("requirements/installer.txt", "requirements/pipeline.txt", "pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    commands = make("--file", str(ROOT / "Makefile"), "--dry-run", "build", cwd=tmp_path).stdout
+    assert f'--build-arg "REVISION={git("rev-parse", "HEAD")}"' in commands
+    assert '--build-arg "SOURCE=https://example.com/owner/name.git"' in commands
+    assert "secret" not in commands

@@ -1,0 +1,119 @@
+"""What every platform relies on, on the built image in a real engine."""
+
+import http.client
+import json
+import re
+import time
+
+import pytest
+
+from functions.server import IDLE_CONNECTION_SECONDS
+
+pytestmark = pytest.mark.container
+
+FIRST_PREDICTION_SECONDS = 2
+LOAD_BALANCER_IDLE_SECONDS = 600
+"""Google's load balancers keep a connection to a backend for so long."""
+
+KEY = "an-example-key-of-more-than-32-characters"
+PRODUCTION = ("--env", "ENVIRONMENT=production", "--env", "CORS_ORIGINS=https://app.example.com")
+
+
+def test_hardened_container_predicts_within_two_seconds_of_its_start(start, row):
+    """The best of three starts, since other programs may keep the machine busy during one."""
+    took = []
+    for _ in range(3):
+        started = time.monotonic()
+        with start() as container:
+            status, body = container.await_answer("/predict", row)
+            took.append(time.monotonic() - started)
+            assert status == 200
+            assert json.loads(body)["prediction"] == "setosa"
+    assert min(took) <= FIRST_PREDICTION_SECONDS, took
+
+
+def test_every_page_answers_without_a_writable_place(start, row):
+    with start("--env", "HOME=/nonexistent") as container:
+        container.await_answer("/health/ready")
+        for path in ("/", "/health", "/health/live", "/metrics", "/model/info", "/openapi.json", "/v2"):
+            assert container.ask(path)[0] == 200, path
+        for page in ("/docs", "/redoc"):
+            assets = re.findall(r'(?:src|href)="(/[^"]+)"', container.ask(page)[1].decode())
+            assert assets
+            assert {container.ask(asset)[0] for asset in assets} == {200}
+        assert container.ask("/predict", {"instances": [row] * 10_000})[0] == 200
+        assert "Traceback" not in container.logs()
+
+
+def test_python_is_process_1_and_compiles_nothing(start, row):
+    with start("--env", "PYTHONVERBOSE=1") as container:
+        assert container.await_answer("/predict", row)[0] == 200
+        container.ask("/metrics")
+        assert container.execute("cat", "/proc/1/cmdline").split("\0")[:3] == ["python", "-m", "functions.server"]
+        lines = container.logs().splitlines()
+    assert any("matches /app/functions/app.py" in line for line in lines)
+    assert [line for line in lines if line.startswith("# code object from") and not line.endswith(".pyc'")] == []
+
+
+def test_port_is_respected(start, row):
+    with start("--env", "PORT=9000", inside=9000) as container:
+        assert container.await_answer("/predict", row)[0] == 200
+
+
+def test_container_without_model_is_live_not_ready_and_says_503(start, row):
+    with start("--env", "MODEL_DIR=/nowhere") as container:
+        assert container.await_answer("/health/live")[0] == 200
+        assert container.ask("/health/ready")[0] == 503
+        status, body = container.ask("/predict", row)
+        assert status == 503
+        assert json.loads(body)["type"].endswith("no-model")
+        assert "/nowhere" in container.logs()
+
+
+def test_production_without_key_ends_with_the_reason(docker, image):
+    result = docker("run", "--rm", *PRODUCTION, image, check=False, timeout=30)
+    assert result.returncode not in (0, 125, 126, 127)
+    assert "API_KEY: production needs a key" in result.stderr
+
+
+def test_key_in_a_mounted_file_is_asked_for(start, row, tmp_path):
+    secret = tmp_path / "api-key"
+    secret.write_text(f"{KEY}\n")
+    secret.chmod(0o444)
+    mounted = "/etc/iris-api/keys/api-key"
+    options = ("--volume", f"{secret}:{mounted}:ro", "--env", f"API_KEY_FILE={mounted}")
+    with start(*PRODUCTION, *options) as container:
+        assert container.await_answer("/predict", row)[0] == 401
+        assert container.ask("/predict", row, **{"X-API-Key": KEY[::-1]})[0] == 403
+        assert container.ask("/predict", row, **{"X-API-Key": KEY})[0] == 200
+        assert KEY not in container.logs()
+
+
+@pytest.mark.parametrize(("options", "expected"), [((), "healthy"), (("--env", "MODEL_DIR=/nowhere"), "unhealthy")])
+def test_engine_learns_whether_a_model_can_answer(start, inspect, options, expected):
+    checks = ("--health-interval", "1s", "--health-retries", "1", "--health-start-period", "1ms")
+    with start(*options, *checks) as container:
+        deadline = time.monotonic() + 60
+        while (status := inspect(container.name)["State"]["Health"]["Status"]) == "starting":
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    assert status == expected
+
+
+def test_idle_connections_outlive_the_load_balancers():
+    assert IDLE_CONNECTION_SECONDS >= LOAD_BALANCER_IDLE_SECONDS + 20
+
+
+def test_idle_connection_is_still_served_after_70_seconds(start):
+    """Longer than granian's command line can keep one."""
+    with start() as container:
+        container.await_answer("/health/ready")
+        connection = http.client.HTTPConnection("127.0.0.1", container.port, timeout=10)
+        connection.request("GET", "/health/live")
+        assert connection.getresponse().read()
+        kept = connection.sock
+        time.sleep(70)
+        connection.request("GET", "/health/live")
+        assert connection.getresponse().status == 200
+        assert connection.sock is kept
+        connection.close()

@@ -14,10 +14,10 @@ from functions.bundle.files import BundleError
 from functions.bundle.metadata import Metadata
 from functions.bundle.sources import BundleSource, Offer
 from functions.bundle.storage import StorageError
+from functions.metrics import LOADED, REFUSED, UNREACHABLE
 from functions.model import Model
 
 REMEDY = "train one with `make train`, or correct MODEL_DIR or MODEL_URI"
-LOADED, REFUSED, UNREACHABLE = "loaded", "refused", "unreachable"
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Observer(Protocol):
         """`model` answers from now on."""
 
     def count_reload(self, outcome: str) -> None:
-        """A check ended with a bundle that was loaded, refused, or out of reach."""
+        """A model was replaced (LOADED), or its successor was REFUSED or UNREACHABLE."""
 
 
 class Champion:
@@ -84,6 +84,8 @@ class Champion:
     def stand_in(self, source: BundleSource) -> None:
         """Answer with the bundle of another source, if there is no model yet; `stands_in_for` then says for what."""
         assert self._source is not None
+        if self._model is not None:
+            return
         try:
             model = self._load(source.look())
         except (StorageError, BundleError) as error:
@@ -104,7 +106,6 @@ class Champion:
             if stamp != self._judged:
                 self._replace(self._load(offer))
                 self._judged = stamp
-                self._count(LOADED)
             self._said = None
         except StorageError as error:
             self._count(UNREACHABLE)
@@ -125,6 +126,7 @@ class Champion:
         with self._replacing:
             if self._model is not None:
                 _require_same_interface(model.metadata, self._model.metadata)
+                self._count(LOADED)
             self.stands_in_for = None
             self._serve(model)
 

@@ -5,11 +5,15 @@ import http.server
 import socket
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from functions.bundle import storage
+from functions.bundle.sources import PointerSource
 from functions.bundle.storage import Location, StorageError
+from functions.champion import Champion
 
 # Google's client leaves the connection of an error that it has not read to the garbage collector
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -93,6 +97,32 @@ def test_silence_ends_after_a_bounded_time(monkeypatch):
             with pytest.raises(StorageError, match="timed out"):
                 ask(Location("gs://bucket/models"), "champion.json")
         assert time.monotonic() - before < 10
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_storage_that_refuses_for_long_exhausts_no_files(server, monkeypatch, status):
+    monkeypatch.setattr(storage, "RETRY_SECONDS", 0.2)
+    server.statuses[:] = [status] * 10_000
+    champion = Champion(source=PointerSource("gs://bucket/models/champion.json"), max_rows=10)
+    gc.disable()
+    try:
+        found = []
+        for _ in range(10):
+            champion.start()
+            champion.wait(30)
+            # those of the server in this process come and go
+            found.append(len([kind for kind in open_files() if kind.startswith("socket")]))
+    finally:
+        gc.enable()
+    assert len(server.times) >= 10
+    assert found[-1] <= found[0] + 3, found
+
+
+def open_files():
+    """What this process has open."""
+    for path in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            yield str(path.readlink())
 
 
 def test_refusal_is_not_tried_again(server):

@@ -232,16 +232,16 @@ def report(account: Account) -> str:
             f"{max(0.0, took_over - move.done):.1f} s after the command"
         )
     versions = Counter(answer.version for answer in account.answers)
-    seconds = max(answer.at for answer in account.answers) - started
-    latencies = [answer.seconds * 1e3 for answer in account.answers]
-    middle, high = percentile(latencies, 50), percentile(latencies, 99)
+    latencies = [answer.seconds for answer in account.answers]
+    last = max(answer.at for answer in account.answers)
     lines += [
         "",
-        f"{len(latencies)} requests in {seconds:.1f} s",
+        f"{len(account.answers)} requests in {last - started:.1f} s, "
+        f"latency p50 {percentile(latencies, 50) * 1e3:.1f} ms, p99 {percentile(latencies, 99) * 1e3:.1f} ms, "
+        f"longest {max(latencies) * 1e3:.0f} ms",
         *(f"  {count} answered by version {version or '(none)'}" for version, count in versions.items()),
         f"  {len(account.failed)} failed",
         f"  {len(account.mixed)} with another answer than their X-Model-Version gives",
-        f"latency p50 {middle:.1f} ms, p99 {high:.1f} ms, longest {max(latencies):.0f} ms",
     ]
     return "\n".join(lines)
 

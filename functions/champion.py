@@ -15,10 +15,11 @@ from functions.bundle.files import BundleError
 from functions.bundle.metadata import Metadata
 from functions.bundle.sources import BundleSource, Offer
 from functions.bundle.storage import StorageError
-from functions.metrics import LOADED, REFUSED, UNREACHABLE
 from functions.model import Model
 
 REMEDY = "train one with `make train`, or correct MODEL_DIR or MODEL_URI"
+LOADED, REFUSED, UNREACHABLE = "loaded", "refused", "unreachable"
+"""Outcomes of a check: another model serves now; it can't be used; nobody could say whether there is one."""
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,6 @@ LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 CONFIDENCE_BUCKETS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-LOADED, REFUSED, UNREACHABLE = "loaded", "refused", "unreachable"
 OTHER_METHOD = "other"
 UNMATCHED_RULE = "unmatched"
 
@@ -72,7 +71,7 @@ class ServiceMetrics:
         self._loaded = Gauge("model_loaded", "1 when a model can answer, else 0", registry=self.registry)
         self._info = Gauge("model_info", "The model that answers", ("version", "run_id"), registry=self.registry)
         self._reloads = Counter(
-            "model_reloads_total", "Attempts to replace the model while serving", ("outcome",), registry=self.registry
+            "model_reloads_total", "Checks that found another bundle, or none", ("outcome",), registry=self.registry
         )
         self._by_response: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
         self._by_class: list[tuple[Counter, Histogram]] = []
@@ -87,7 +86,7 @@ class ServiceMetrics:
         self._by_class = [(self._predictions.labels(key), self._confidence.labels(key)) for key in model.target_keys]
 
     def count_reload(self, outcome: str) -> None:
-        """Count an attempt to replace the model: LOADED, REFUSED or UNREACHABLE."""
+        """Count a check of the model's source that loaded a bundle, refused it, or could not reach it."""
         self._reloads.labels(outcome).inc()
 
     def count_prediction(self, index: int, confidence: float) -> None:

@@ -39,7 +39,8 @@ class ApiKeys:
         self._said: dict[str, str] = {}
         self._digests = self._fixed
         self._reading = BackgroundTask("reading of keys", self._read, due=0.0 if sources else NEVER)
-        self._trusted_until = 0.0 if sources else NEVER
+        # nothing was read yet that could be out of date
+        self._trusted_until = NEVER
         self._next_for_refused = 0.0 if sources else NEVER
 
     def __bool__(self) -> bool:

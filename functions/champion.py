@@ -5,6 +5,7 @@ source due starts it and is answered by the model that is there; the next one is
 proved, and put in its place by one assignment.
 """
 
+import gc
 import logging
 import threading
 from typing import Protocol
@@ -30,7 +31,7 @@ class Observer(Protocol):
         """`model` answers from now on."""
 
     def count_reload(self, outcome: str) -> None:
-        """A check ended with a bundle that was loaded, refused, or out of reach."""
+        """A model was replaced (LOADED), or its successor was REFUSED or UNREACHABLE."""
 
 
 class Champion:
@@ -61,7 +62,6 @@ class Champion:
         self._judged: object = None
         self._said: str | None = None
         self._check = BackgroundTask("model check", self._look, due=NEVER if source is None else 0.0)
-        self.stands_in_for: str | None = None
 
     def current(self) -> Model | None:
         """The model that answers, None where there is none. Starts a check of the source, if one is due."""
@@ -83,20 +83,31 @@ class Champion:
         self._check.wait(seconds)
 
     def stand_in(self, source: BundleSource) -> None:
-        """Answer with the bundle of another source, if there is no model yet; `stands_in_for` then says for what."""
+        """Answer with the bundle of another source, if there is no model yet, and say so."""
         assert self._source is not None
+        if self._model is not None:
+            return
         try:
-            model = self._load(source.look())
+            model = self._load(source.look(), stands_in_for=self._source.uri)
         except (StorageError, BundleError) as error:
             logger.error("no model stands in", extra={"reason": str(error)})
             return
         with self._replacing:
             if self._model is None:
-                self.stands_in_for = self._source.uri
                 self._serve(model)
 
     def _look(self) -> float:
         """One check of the source; gives the seconds until the next."""
+        if not self._check_source():
+            # Google's client leaves the connections of answers that it has not read in cycles, and this
+            # process collects seldom (docs/adr/0006-interpreter.md): they would become too many.
+            gc.collect()
+        if self._model is None or self._model.stands_in_for:
+            return min(RETRY_SECONDS, self._reload_seconds)
+        return self._reload_seconds
+
+    def _check_source(self) -> bool:
+        """Take what the source has, if it is good and new; whether the source could be read."""
         assert self._source is not None
         stamp = None
         try:
@@ -105,32 +116,30 @@ class Champion:
             if stamp != self._judged:
                 self._replace(self._load(offer))
                 self._judged = stamp
-                self._count(LOADED)
             self._said = None
         except StorageError as error:
             self._count(UNREACHABLE)
             self._say(str(error))
+            return False
         except BundleError as error:
             self._judged = stamp
             self._count(REFUSED)
             self._say(str(error))
-        if self._model is None or self.stands_in_for:
-            return min(RETRY_SECONDS, self._reload_seconds)
-        return self._reload_seconds
+        return True
 
-    def _load(self, offer: Offer) -> Model:
+    def _load(self, offer: Offer, stands_in_for: str | None = None) -> Model:
         candidate, where = offer.read()
-        return Model(candidate, where, self._max_rows)
+        return Model(candidate, where, self._max_rows, stands_in_for)
 
     def _replace(self, model: Model) -> None:
         with self._replacing:
             if self._model is not None:
                 _require_same_interface(model.metadata, self._model.metadata)
-            self.stands_in_for = None
+                self._count(LOADED)
             self._serve(model)
 
     def _serve(self, model: Model) -> None:
-        # The metrics first: they count a class that the model names, whichever of the two answered.
+        # The metrics first: no request is answered by a model that they don't know.
         if self._observer is not None:
             self._observer.serve_model(model)
         self._model = model

@@ -98,8 +98,8 @@ class SecretManager:
             response = self._client.access_secret_version(name=name, retry=patience, timeout=ACCESS_SECONDS)
         except (exceptions.NotFound, exceptions.FailedPrecondition):
             return None
-        except DefaultCredentialsError:
-            raise KeysUnavailable("no credentials; give the service an account") from None
+        except DefaultCredentialsError as error:
+            raise KeysUnavailable(f"no credentials ({error}); give the service an account") from None
         except (exceptions.GoogleAPIError, GoogleAuthError) as error:
             self._disconnect()
             reason = " ".join(str(error).split())[:600]

@@ -17,8 +17,10 @@ Floats = NDArray[np.float32]
 class Model:
     """One version of the model; immutable, so that a request keeps the one that it started with."""
 
-    def __init__(self, bundle: Candidate, source: str, max_rows: int) -> None:
-        """Load and prove `bundle`; `source` says where it came from. Without scores its `metrics` are None.
+    def __init__(self, bundle: Candidate, source: str, max_rows: int, stands_in_for: str | None = None) -> None:
+        """Load and prove `bundle`. Without scores its `metrics` are None.
+
+        `source` says where it came from, `stands_in_for` where the one lies that is asked for, if that is another.
 
         Raises:
             BundleError: the model can't be loaded or fails its golden examples.
@@ -30,6 +32,7 @@ class Model:
         self.metadata = bundle.metadata
         self.metrics = bundle.metrics if isinstance(bundle, Bundle) else None
         self.source = source
+        self.stands_in_for = stands_in_for
         self.version = bundle.metadata.version
         self.target_keys = bundle.metadata.target_keys
         self.decode = InstanceDecoder(bundle.metadata.features, max_rows).decode

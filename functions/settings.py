@@ -48,7 +48,7 @@ def _secret_versions(text: str) -> tuple[str, ...]:
 
 def _place(text: str) -> str:
     scheme, separator, rest = text.partition("://")
-    if separator and (f"{scheme}{separator}" != SCHEME or not rest.strip("/")):
+    if separator and (f"{scheme}{separator}" != SCHEME or not rest.partition("/")[0]):
         raise ValueError("is neither gs://BUCKET/PATH nor a path")
     return text
 

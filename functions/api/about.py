@@ -31,7 +31,7 @@ def blueprint(service: Service) -> Blueprint:
         service.guard.admit(request, service.limits.model_info)
         model = service.require_model()
         request.model_version = model.version
-        return _json(describe(model) | {"stands_in_for": service.champion.stands_in_for})
+        return _json(describe(model))
 
     return routes
 
@@ -80,6 +80,7 @@ def describe(model: Model) -> dict[str, Any]:
         "model_sha256": metadata.model_sha256,
         "libraries": metadata.libraries,
         "source": model.source,
+        "stands_in_for": model.stands_in_for,
     }
 
 

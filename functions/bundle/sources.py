@@ -150,7 +150,7 @@ class ArtifactSource:
 class ModelDirectory:
     """MODEL_DIR: it holds the bundle, or its metadata while the model is among MLflow's artifacts."""
 
-    def __init__(self, folder: Path, artifact_root: str | None) -> None:
+    def __init__(self, folder: Path, artifact_root: str = "") -> None:
         """Name the folder, and the artifact root if there is one; nothing is read yet."""
         self.uri = str(folder)
         self._folder = Folder(folder)

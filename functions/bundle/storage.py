@@ -126,9 +126,11 @@ def _open_bucket(name: str) -> "Bucket":
         return storage.Client(project="unused").bucket(name)
     except DefaultCredentialsError as error:
         raise StorageError(
-            f"{SCHEME}{name}: no credentials; run `gcloud auth application-default login`, or on Google Cloud "
-            "give the service an account"
+            f"{SCHEME}{name}: no credentials ({error}); run `gcloud auth application-default login`, "
+            "or on Google Cloud give the service an account"
         ) from error
+    except ValueError as error:
+        raise StorageError(f"{SCHEME}{name}: {error}") from error
 
 
 def _patience() -> dict[str, Any]:

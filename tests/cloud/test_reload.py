@@ -23,7 +23,7 @@ def test_demo_swaps_models_under_load_and_no_request_fails(bundle_folder):
     seconds = float(re.search(r"requests in (\S+) s", done.stdout)[1])
     assert sum(answered) >= 0.9 * reload.RATE * seconds
     assert "  0 failed\n" in done.stdout
-    assert "  0 with another answer than their X-Model-Version gives\n" in done.stdout
+    assert done.stdout.endswith("  0 with another answer than their X-Model-Version gives\n")
 
 
 def test_each_of_several_processes_follows_the_pointer(bundle_folder, tmp_path):

@@ -208,7 +208,9 @@ def test_what_names_no_version_of_a_secret_is_refused_without_being_shown(text):
 
 
 @pytest.mark.parametrize("name", ["MODEL_URI", "AIP_STORAGE_URI"])
-@pytest.mark.parametrize("uri", ["s3://bucket/models", "https://host/models/champion.json", "gs://", "gs:///"])
+@pytest.mark.parametrize(
+    "uri", ["s3://bucket/models", "gs:///models", "https://host/models/champion.json", "gs://", "gs:///"]
+)
 def test_model_uri_of_another_kind_is_refused(name, uri):
     (fault,) = faults_of({name: uri})
     assert fault.startswith(f"{name}: {uri!r} is neither gs://")

@@ -196,14 +196,17 @@ import json, sys
 from functions.app import from_environment
 
 client = from_environment().test_client()
-response = client.post("/predict", json=json.loads(sys.argv[1]))
+response = client.post("/predict", json=json.loads(sys.argv[1]), headers={"X-API-Key": sys.argv[2]})
 assert response.status_code == 200, response.text
 print(json.dumps(sorted(sys.modules)))
 """
 
 
-def test_process_that_predicted_has_loaded_nothing_that_trains_and_no_google_client(bundle_folder, row):
-    result = run(["python", "-c", MODULES_AFTER_A_PREDICTION, json.dumps(row)], MODEL_DIR=str(bundle_folder))
+@pytest.mark.parametrize("name", ["MODEL_DIR", "MODEL_URI"])
+def test_process_that_predicted_has_loaded_nothing_that_trains_and_no_google_client(bundle_folder, row, tmp_path, name):
+    (tmp_path / "api-key").write_text(KEY)
+    settings = {name: str(bundle_folder), "API_KEY_FILE": str(tmp_path / "api-key"), "MODEL_RELOAD_SECONDS": "1"}
+    result = run(["python", "-c", MODULES_AFTER_A_PREDICTION, json.dumps(row), KEY], **settings)
     assert result.returncode == 0, result.stderr
     modules = json.loads(result.stdout.splitlines()[-1])
     assert not {name.split(".")[0] for name in modules} & NEVER_SERVED

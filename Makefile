@@ -13,6 +13,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 VENV := .venv
+SCANNERS := .venv-scanners/.installed
 UV := $(VENV)/bin/uv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PORT
@@ -105,7 +106,9 @@ lock: $(UV) ## Resolve pyproject.toml into requirements/*.txt (UPGRADE=1 takes t
 	$$compile pyproject.toml --output-file requirements/serving.txt; \
 	for group in functions pipeline; do \
 	  $$compile pyproject.toml --group $$group --output-file requirements/$$group.txt; \
-	done
+	done; \
+	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
+	  $(if $(UPGRADE),--upgrade) --group scanners --output-file requirements/scanners.txt
 
 ##@ Performance
 
@@ -154,3 +157,9 @@ $(VENV)/.development: requirements/development.txt pyproject.toml | $(UV)
 	@$(UV) pip install --require-hashes -r $<
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.pipeline
+
+$(SCANNERS): requirements/scanners.txt | $(UV)
+	@echo "installing $<"
+	@$(UV) venv --quiet --clear $(@D)
+	@$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
+	@touch $@

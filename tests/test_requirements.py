@@ -16,6 +16,7 @@ GROUPS = {
     "functions": ["project", "functions"],
     "pipeline": ["project", "pipeline"],
     "development": ["project", "development"],
+    "scanners": ["scanners"],
 }
 DIRECT = re.compile(r"mlops-core \(pyproject\.toml\)|mlops-core:|pyproject\.toml:")
 

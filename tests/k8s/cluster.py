@@ -1,8 +1,9 @@
 """A kubelet, an endpoints controller and a Deployment controller in small, over a real engine and load balancer.
 
-They act by the values of the rendered manifests: startup and readiness probe, grace, preStop, surge. Pods are containers of the
-real image on the host's network, each on its own port of the loopback address; HAProxy is told of ready and of
-leaving pods through its runtime API, as late as a slow cluster would tell it.
+They act by the values of the rendered manifests: startup and readiness probe, grace, preStop, surge.
+Pods are containers of the real image on the host's network, each on its own port of the loopback
+address; HAProxy is told of ready and of leaving pods through its runtime API, as late as a slow cluster
+would tell it.
 """
 
 import re

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from functions.api.monitoring import ROUTE as METRICS_ROUTE
-from functions.app import create_app
+from functions.app import from_environment
 from functions.metrics import ServiceMetrics
 from functions.server import DRAIN_SECONDS, IDLE_CONNECTION_SECONDS
 from functions.settings import InvalidSettings, Settings, variables
@@ -60,9 +60,10 @@ def config(build):
     return found["data"]
 
 
-@pytest.fixture(scope="module")
-def routes():
-    return {rule.rule for rule in create_app(Settings(), None).url_map.iter_rules()}
+@pytest.fixture
+def routes(monkeypatch, bundle_folder):
+    monkeypatch.setenv("MODEL_DIR", str(bundle_folder))
+    return {rule.rule for rule in from_environment().url_map.iter_rules()}
 
 
 def test_each_component_is_in_a_build():

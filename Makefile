@@ -154,7 +154,7 @@ k8s-clean: ## Delete the local cluster
 k8s-check: install $(SCANNERS) $(SCHEMAS) ## Check the manifests: agreement, schemas, checkov
 	pytest -m k8s -n 2 tests/k8s
 test-rollout: install build ## Prove with containers, HAProxy and wrk that a roll-out loses no request
-	IMAGE=$(IMAGE) pytest -m rollout -s tests/k8s
+	pytest -m rollout -s tests/k8s
 
 ##@ Cleaning
 

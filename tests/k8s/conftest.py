@@ -29,8 +29,7 @@ def build(render_text) -> Callable[..., Build]:
     """build("gke", "canary"): the resources of an overlay with components."""
 
     def parsed(overlay: str, *components: str) -> Build:
-        text = render_text(overlay, *components)
-        return Build("+".join([overlay, *components]), list(yaml.safe_load_all(text)))
+        return Build(list(yaml.safe_load_all(render_text(overlay, *components))))
 
     return parsed
 

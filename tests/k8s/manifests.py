@@ -22,7 +22,6 @@ Resource = dict[str, Any]
 class Build:
     """The resources of one overlay, with components added or without."""
 
-    name: str
     resources: list[Resource]
 
     def all(self, kind: str) -> list[Resource]:

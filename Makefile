@@ -4,6 +4,7 @@ PORT ?= 8000
 MLFLOW_PORT ?= 5000
 IMAGE ?= iris-api
 PROJECT_ID ?=
+K8S_OVERLAY ?= local
 ARGS ?=
 
 SHELL := /bin/bash
@@ -15,8 +16,9 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 VENV := .venv
 UV := $(VENV)/bin/uv
 SCANNERS := .venv-scanners/.installed
+SCHEMAS := tests/k8s/schemas/node_modules/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-export PORT
+export IMAGE K8S_OVERLAY PORT
 
 # No program of ours phones home; the code says so too, this covers the tools' own commands.
 export DVC_NO_ANALYTICS := 1
@@ -165,6 +167,34 @@ stop-docker: ## Stop the local stack
 test-container: install $(SCANNERS) ## Test the image and the local stack in a real container engine
 	pytest -m container tests/container
 
+##@ Kubernetes (K8S_OVERLAY=gke for GKE)
+
+.PHONY: k8s-setup k8s-setup-kind k8s-deploy k8s-status k8s-logs k8s-port-forward k8s-test k8s-delete k8s-clean
+k8s-setup: ## Start a local cluster with minikube
+	@k8s/cluster.sh setup
+k8s-setup-kind: ## Start a local cluster with kind
+	@k8s/cluster.sh setup-kind
+k8s-deploy: ## Deploy the built image (make build) and wait until it serves
+	@k8s/cluster.sh deploy
+k8s-status: ## Show pods, autoscaler and jobs
+	@k8s/cluster.sh status
+k8s-logs: ## Follow the pods' logs
+	@k8s/cluster.sh logs
+k8s-port-forward: ## Serve the cluster's service on http://localhost:8000
+	@k8s/cluster.sh port-forward
+k8s-test: ## Predict through the service, and print what it answers
+	@k8s/cluster.sh predict
+k8s-delete: ## Delete everything that k8s-deploy made
+	@k8s/cluster.sh delete
+k8s-clean: ## Delete the local cluster
+	@k8s/cluster.sh clean
+
+.PHONY: k8s-check test-rollout
+k8s-check: install $(SCANNERS) $(SCHEMAS) ## Check the manifests: agreement, schemas, checkov
+	pytest -m k8s -n 2 tests/k8s
+test-rollout: install build ## Prove with containers, HAProxy and wrk that a roll-out loses no request
+	pytest -m rollout -s tests/k8s
+
 ##@ Cleaning
 
 .PHONY: clean
@@ -201,4 +231,10 @@ $(SCANNERS): requirements/scanners.txt | $(UV)
 	@echo "installing $<"
 	@$(UV) venv --quiet --clear $(@D)
 	@$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
+	@touch $@
+
+$(SCHEMAS): tests/k8s/schemas/package-lock.json
+	@command -v npm >/dev/null || { echo "error: there is no npm here; install it: apt-get install npm" >&2; exit 1; }
+	@echo "installing $<"
+	@npm ci --prefix $(<D) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@

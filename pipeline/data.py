@@ -54,7 +54,7 @@ def parse_feature(name: str, cells: Sequence[Any], rows: Sequence[str], data: Da
     values = np.empty(len(cells))
     for index, cell in enumerate(cells):
         where = f"{data.source}: column {name!r}, {rows[index]}"
-        value = values[index] = _number(cell, where)
+        value = values[index] = parse_number(cell, where)
         if math.isnan(value):
             if data.impute is None:
                 raise InvalidData(f"{where}: the value is missing; fill it in, drop the row, or set data.impute")
@@ -65,6 +65,28 @@ def parse_feature(name: str, cells: Sequence[Any], rows: Sequence[str], data: Da
     if np.isnan(values).all():
         raise InvalidData(f"{data.source}: column {name!r} is empty; drop the column")
     return values
+
+
+def parse_number(cell: Any, where: str) -> float:
+    """A cell as a number, NaN where the value is missing; `where` names the cell.
+
+    Raises:
+        InvalidData: it is no number.
+    """
+    if cell is None:
+        return math.nan
+    if isinstance(cell, Real) and not isinstance(cell, bool):
+        return float(cell)
+    text = str(cell).strip()
+    if text.lower() in MISSING:
+        return math.nan
+    try:
+        # float() would also take 1_000
+        return float(text.replace("_", "?"))
+    except ValueError:
+        raise InvalidData(
+            f"{where}: {text!r} is no number; correct it, drop the column, or encode it as numbers first"
+        ) from None
 
 
 def parse_labels(cells: Sequence[Any], rows: Sequence[str], where: str) -> list[Label]:
@@ -121,20 +143,3 @@ def _check_classes(labels: list[Label], data: DataParams) -> None:
                 f"{where} has {rows} rows of class {label!r}, too few for {data.min_rows_per_class} on each side of "
                 "the split; add rows of that class, drop the class, or lower data.min_rows_per_class"
             )
-
-
-def _number(cell: Any, where: str) -> float:
-    if cell is None:
-        return math.nan
-    if isinstance(cell, Real) and not isinstance(cell, bool):
-        return float(cell)
-    text = str(cell).strip()
-    if text.lower() in MISSING:
-        return math.nan
-    try:
-        # float() would also take 1_000
-        return float(text.replace("_", "?"))
-    except ValueError:
-        raise InvalidData(
-            f"{where}: {text!r} is no number; correct it, drop the column, or encode it as numbers first"
-        ) from None

@@ -27,7 +27,7 @@ def read_cells(source: str, fetch: Callable[[str], bytes]) -> Cells:
     """
     suffix = PurePosixPath(source).suffix.lower()
     if suffix not in (".csv", ".parquet"):
-        raise InvalidData(f"{source}: ends in neither .csv nor .parquet; name such a file in data.source")
+        raise InvalidData(f"{source}: ends in neither .csv nor .parquet; name such a file")
     content = fetch(source) if source.startswith("gs://") else _read(source)
     return parse_csv(content, source) if suffix == ".csv" else parse_parquet(content, source)
 
@@ -80,7 +80,7 @@ def _read(source: str) -> bytes:
         return Path(source).read_bytes()
     except FileNotFoundError:
         raise InvalidData(
-            f"{source}: no such file; correct data.source, or run `dvc pull {source}.dvc` if DVC keeps it"
+            f"{source}: no such file; correct the path, or run `dvc pull {source}.dvc` if DVC keeps it"
         ) from None
     except OSError as error:
-        raise InvalidData(f"{source}: {error.strerror}; correct data.source") from error
+        raise InvalidData(f"{source}: {error.strerror}; correct the path") from error

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# What the make targets k8s-* do. K8S_OVERLAY names the overlay: local (kind or minikube) or gke.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+app=iris-api
+namespace=mlops
+cluster=mlops
+overlay=${K8S_OVERLAY:-local}
+image=${IMAGE:-iris-api}
+port=${PORT:-8000}
+
+fail() {
+  echo "error: $*" >&2
+  exit 1
+}
+
+need() { # program, how to install it
+  command -v "$1" >/dev/null || fail "there is no $1 here; install it: $2"
+}
+
+need_kubectl() { need kubectl https://kubernetes.io/docs/tasks/tools/; }
+need_docker() { need docker https://docs.docker.com/engine/install/; }
+need_kind() { need kind https://kind.sigs.k8s.io/docs/user/quick-start/#installation; }
+need_minikube() { need minikube https://minikube.sigs.k8s.io/docs/start/; }
+
+in_namespace() { kubectl --namespace "$namespace" "$@"; }
+
+setup() {
+  need_minikube
+  # calico, because minikube's default network does not heed network policies
+  minikube start --profile "$cluster" --cni calico --addons metrics-server
+}
+
+setup_kind() {
+  need_kind
+  kind create cluster --name "$cluster" --wait 120s
+}
+
+make_secret() {
+  [[ -e k8s/secret.yaml ]] && return
+  need openssl "apt-get install openssl"
+  (umask 077 && sed "s/replace-me/$(openssl rand -hex 32)/" k8s/secret.yaml.example >k8s/secret.yaml)
+  echo "k8s/secret.yaml: made, with a key of its own (git-ignored)"
+}
+
+# The image under a tag that says what is in it, so that another image rolls the pods.
+local_image() {
+  docker image inspect --format '{{.Id}}' "$image" 2>/dev/null | sed "s/^sha256:\(.\{12\}\).*/$app:\1/"
+}
+
+load_image() { # image
+  case $(kubectl config current-context 2>/dev/null || true) in
+    "kind-$cluster") need_kind && kind load docker-image "$1" --name "$cluster" ;;
+    "$cluster") need_minikube && minikube --profile "$cluster" image load "$1" ;;
+    *) fail "kubectl's context is no cluster of this project; run make k8s-setup (minikube) or make k8s-setup-kind," \
+      "or say K8S_OVERLAY=gke" ;;
+  esac
+}
+
+render() {
+  kubectl kustomize --load-restrictor=LoadRestrictionsNone "k8s/overlays/$overlay"
+}
+
+deploy() {
+  need_kubectl
+  local manifests tagged
+  case $overlay in
+    local)
+      need_docker
+      tagged=$(local_image)
+      [[ -n $tagged ]] || fail "there is no image $image; run make build"
+      make_secret
+      docker tag "$image" "$tagged"
+      load_image "$tagged"
+      manifests=$(render | sed "s|image: $app:local$|image: $tagged|")
+      ;;
+    gke)
+      manifests=$(render)
+      if grep --quiet -e my-project -e 'example\.com' <<<"$manifests"; then
+        fail "k8s/overlays/gke still names my-project or example.com; put your own names in (docs/orchestration.md)"
+      fi
+      ;;
+    *) fail "there is no overlay $overlay; K8S_OVERLAY is local or gke" ;;
+  esac
+  kubectl apply --filename - <<<"$manifests"
+  in_namespace rollout status "deployment/$app" --timeout 300s
+}
+
+status() {
+  need_kubectl
+  in_namespace get deployments,pods,services,horizontalpodautoscalers,poddisruptionbudgets,cronjobs,jobs
+}
+
+logs() {
+  need_kubectl
+  in_namespace logs --selector "app.kubernetes.io/name=$app" --prefix --tail 100 --follow --max-log-requests 20
+}
+
+port_forward() {
+  need_kubectl
+  echo "serving on http://localhost:$port (documentation: /docs; Ctrl-C stops)"
+  in_namespace port-forward "service/$app" "$port:http"
+}
+
+predict() {
+  need_kubectl
+  need python3 "apt-get install python3"
+  exec python3 k8s/predict.py --namespace "$namespace" --app "$app"
+}
+
+delete() {
+  need_kubectl
+  # Deleting needs names, not keys.
+  [[ $overlay != local || -e k8s/secret.yaml ]] || make_secret
+  render | kubectl delete --ignore-not-found --filename -
+}
+
+clean() {
+  local found=false
+  if command -v kind >/dev/null && kind get clusters 2>/dev/null | grep --quiet --line-regexp "$cluster"; then
+    kind delete cluster --name "$cluster"
+    found=true
+  fi
+  if command -v minikube >/dev/null && minikube profile list 2>/dev/null | grep --quiet --word-regexp "$cluster"; then
+    minikube delete --profile "$cluster"
+    found=true
+  fi
+  "$found" && return
+  command -v kind >/dev/null || need_minikube
+  echo "there is no local cluster $cluster"
+}
+
+case ${1:-} in
+  setup | setup-kind | deploy | status | logs | port-forward | predict | delete | clean) "${1//-/_}" ;;
+  *) fail "usage: k8s/cluster.sh setup|setup-kind|deploy|status|logs|port-forward|predict|delete|clean" ;;
+esac

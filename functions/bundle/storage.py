@@ -6,6 +6,8 @@ if TYPE_CHECKING:
     from google.cloud.storage import Bucket
 
 SCHEME = "gs://"
+WRITTEN_BY_US = {"written-by": "mlops-core"}
+"""Custom metadata of every object that we write: a watcher can tell it from the objects of others."""
 
 
 class StorageError(Exception):
@@ -45,8 +47,8 @@ class Location:
             raise StorageError(self._message(name, "can't be read", error)) from error
         return content, int(blob.generation or 0)
 
-    def write(self, name: str, content: bytes, generation: int) -> None:
-        """Write an object, if its present generation is `generation` (0: it does not exist).
+    def write(self, name: str, content: bytes, generation: int) -> int:
+        """Write an object, if its present generation is `generation` (0: it does not exist), and give the new one.
 
         Raises:
             Conflict: somebody else wrote it meanwhile.
@@ -56,6 +58,7 @@ class Location:
 
         kind = "application/json" if name.endswith(".json") else "application/octet-stream"
         blob = self._bucket.blob(self._key(name))
+        blob.metadata = WRITTEN_BY_US
         try:
             blob.upload_from_string(content, content_type=kind, if_generation_match=generation)
         except exceptions.PreconditionFailed as error:
@@ -64,6 +67,7 @@ class Location:
             ) from error
         except exceptions.GoogleAPIError as error:
             raise StorageError(self._message(name, "can't be written", error)) from error
+        return int(blob.generation or 0)
 
     def _key(self, name: str) -> str:
         return "/".join(part for part in (self._path, name) if part)

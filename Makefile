@@ -40,6 +40,10 @@ run: train ## Train if needed, then serve on http://localhost:8000 (PORT=9000 ch
 test: install ## Run the whole test suite, with its coverage floor
 	pytest -n 2 --cov --cov-report=term
 
+.PHONY: test-cloud
+test-cloud: install ## Test what talks to Google Cloud, with servers of its protocols on this machine
+	pytest -m cloud tests/cloud
+
 .PHONY: install
 install: $(VENV)/.development ## Install everything for development into .venv
 

@@ -127,6 +127,12 @@ bench-peers: train install ## Measure other scikit-learn servers beside this one
 build: train ## Build the serving image around the released model
 	docker build --tag $(IMAGE) .
 
+##@ Functions
+
+.PHONY: functions-source
+functions-source: | $(VENV)/bin/python ## Write build/functions-source and its zip for Cloud Run functions (ARGS=--with-model)
+	@python -m pipeline.functions_source $(ARGS)
+
 ##@ Cleaning
 
 .PHONY: clean

@@ -4,6 +4,7 @@ A program under test runs as it would in the cloud, unchanged: it finds its iden
 and reaches *.googleapis.com over TLS, through a proxy that leads there to the servers here.
 """
 
+import http.client
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -200,7 +202,7 @@ class CloudBuild:
         build = cloudbuild_v1.Build(
             id=f"build-{len(self.builds) + 1}",
             build_trigger_id=request.trigger_id,
-            create_time=time.time_ns() // 10**9,
+            create_time=datetime.now(UTC),
             substitutions=dict(request.source.substitutions),
         )
         self.builds.append(build)
@@ -218,7 +220,8 @@ class CloudBuild:
         condition = re.fullmatch(r'create_time>="(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00)"', request.filter)
         if condition is None or request.parent != f"{PROJECT}/locations/europe-west1":
             context.abort(self._code("INVALID_ARGUMENT"), f"invalid list filter: {request.filter}")
-        found = [build for build in reversed(self.builds) if build.create_time.isoformat() >= condition[1]]
+        since = datetime.fromisoformat(condition[1])
+        found = [build for build in reversed(self.builds) if build.create_time >= since]
         start = int(request.page_token or 0)
         more = str(start + 2) if start + 2 < len(found) else ""
         return cloudbuild_v1.ListBuildsResponse(builds=found[start : start + 2], next_page_token=more)
@@ -282,7 +285,8 @@ class MetadataHandler(Handler):
         path = self.path.partition("?")[0]
         for end, text in self._ANSWERS:
             if path.endswith(end):
-                return self.answer(200, text, **{"Metadata-Flavor": "Google"})
+                kind = "application/json" if text.startswith("{") else "application/text"
+                return self.answer(200, text, **{"Metadata-Flavor": "Google", "Content-Type": kind})
         return self.answer(404, "", **{"Metadata-Flavor": "Google"})
 
 
@@ -439,3 +443,67 @@ def start():
         if process.poll() is None:
             process.kill()
         process.wait()
+
+
+class Function:
+    """A function in functions-framework's own server."""
+
+    def __init__(self, process, port, output):
+        self.process, self.port, self._output = process, port, output
+
+    @property
+    def output(self):
+        return self._output.read_text()
+
+    def log(self):
+        """The JSON lines of the log so far."""
+        return [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
+
+    def deliver(self, attributes, data, mode="binary"):
+        """Deliver a CloudEvent over HTTP, in that content mode; gives the status and the body of the answer."""
+        if mode == "binary":
+            headers = {f"ce-{name}": value for name, value in attributes.items()}
+            headers |= {"ce-specversion": "1.0", "Content-Type": "application/json"}
+            return self.post(headers, json.dumps(data))
+        event = attributes | {"specversion": "1.0", "datacontenttype": "application/json", "data": data}
+        return self.post({"Content-Type": "application/cloudevents+json"}, json.dumps(event))
+
+    def post(self, headers, body):
+        return self.ask("POST", "/", body, headers)
+
+    def ask(self, method, path, body=None, headers=None):
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)) as connection:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return response.status, response.read()
+
+    def await_port(self):
+        for _ in range(600):
+            assert self.process.poll() is None, self.output
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise TimeoutError(self.output)
+
+
+@pytest.fixture
+def serve_function(google, start, tmp_path):
+    """Serve a target as Google's buildpack starts it; from this project, or from the folder of a deployed source."""
+
+    def serve(target, source=None, python=None, **settings):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment = google.environment(FUNCTION_TARGET=target, PORT=str(port), **settings)
+        if target != "predict":
+            environment["FUNCTION_SIGNATURE_TYPE"] = "cloudevent"
+        if source is None:
+            environment["FUNCTION_SOURCE"] = "functions/main.py"
+        output = tmp_path / f"{target}.log"
+        command = [python or sys.executable, "-m", "functions_framework"]
+        function = Function(start(command, output, cwd=source or ROOT, env=environment), port, output)
+        function.await_port()
+        return function
+
+    return serve

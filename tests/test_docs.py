@@ -15,7 +15,8 @@ import pytest
 from functions.app import create_app
 from functions.errors import Problem
 from functions.metrics import ServiceMetrics
-from functions.settings import Settings, variables
+from functions.settings import FailoverSettings, RetrainSettings, Settings
+from functions.variables import variables_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("champion/*.md")])
@@ -37,9 +38,14 @@ def table(text: str, first_column: str) -> list[list[str]]:
     return rows
 
 
-def test_configuration_lists_every_setting_as_declared():
-    expected = [[f"`{v.name}`", f"`{v.default}`" if v.default else "-", v.meaning] for v in variables()]
-    assert table(page("docs/configuration.md"), "variable") == expected
+@pytest.mark.parametrize(
+    ("heading", "settings"),
+    [("# Configuration", Settings), ("## Retraining", RetrainSettings), ("## Failover", FailoverSettings)],
+)
+def test_configuration_lists_every_setting_as_declared(heading, settings):
+    _, section = page("docs/configuration.md").split(f"{heading}\n")
+    expected = [[f"`{v.name}`", f"`{v.default}`" if v.default else "-", v.meaning] for v in variables_of(settings)]
+    assert table(section, "variable") == expected
 
 
 def test_api_page_lists_every_route():

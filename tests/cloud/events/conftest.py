@@ -308,7 +308,8 @@ class LoadBalancer:
                 backend = next((name for name in balancer.status if wanted == f"{name}-{PROBE_TOKEN}"), active)
                 balancer.requests.append((self.path, wanted, backend))
                 status = balancer.status[backend]
-                if status == "closes":
+                if status in ("closes", "hangs"):
+                    time.sleep(8 if status == "hangs" else 0)
                     self.close_connection = True
                 else:
                     self.answer(
@@ -488,21 +489,26 @@ class Function:
 
 
 @pytest.fixture
-def serve_function(google, start, tmp_path):
+def free_port():
+    """A port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def serve_function(google, start, tmp_path, free_port):
     """Serve a target as Google's buildpack starts it; from this project, or from the folder of a deployed source."""
 
     def serve(target, source=None, python=None, **settings):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        environment = google.environment(FUNCTION_TARGET=target, PORT=str(port), **settings)
+        environment = google.environment(FUNCTION_TARGET=target, PORT=str(free_port), **settings)
         if target != "predict":
             environment["FUNCTION_SIGNATURE_TYPE"] = "cloudevent"
         if source is None:
             environment["FUNCTION_SOURCE"] = "functions/main.py"
         output = tmp_path / f"{target}.log"
         command = [python or sys.executable, "-m", "functions_framework"]
-        function = Function(start(command, output, cwd=source or ROOT, env=environment), port, output)
+        function = Function(start(command, output, cwd=source or ROOT, env=environment), free_port, output)
         function.await_port()
         return function
 

@@ -4,8 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from google.cloud.devtools.cloudbuild_v1 import CloudBuildClient
 
 SOURCE, GENERATION = "_DATA_SOURCE", "_DATA_GENERATION"
+TRIGGER_NAME = "TRIGGER_NAME"
+"""Cloud Build's own substitution in each build that a trigger started."""
 CALL_SECONDS = 20
 """A call that fails is not repeated here: Eventarc delivers the event again."""
 
@@ -29,27 +35,16 @@ class BuildRequest:
 
 
 class Trigger:
-    """One trigger, projects/P/locations/R/triggers/ID."""
+    """One trigger, projects/P/locations/R/triggers/T, where T is its id or its name."""
 
-    def __init__(self, name: str) -> None:
-        """Open a client of Cloud Build; the network is not touched yet.
-
-        Raises:
-            CloudBuildError: there are no credentials.
-        """
-        from google.cloud.devtools import cloudbuild_v1
-
+    def __init__(self, name: str, client: "CloudBuildClient") -> None:
+        """Take the trigger's name and a client of Cloud Build; nothing is called yet."""
         self._name = name
         _, self._project, _, self._region, _, self._id = name.split("/")
-        with _errors(name):
-            self._client = cloudbuild_v1.CloudBuildClient()
+        self._client = client
 
     def find_build(self, request: BuildRequest) -> str | None:
-        """The id of a build that this trigger started for the same request, None if there is none.
-
-        Raises:
-            CloudBuildError: Cloud Build refuses or is out of reach.
-        """
+        """The id of a build that this trigger started for the same request, None if there is none."""
         from google.cloud.devtools import cloudbuild_v1
 
         builds = cloudbuild_v1.ListBuildsRequest(
@@ -57,19 +52,15 @@ class Trigger:
             project_id=self._project,
             filter=f'create_time>="{request.since.isoformat()}"',
         )
-        with _errors(self._name):
-            for build in self._client.list_builds(builds, retry=None, timeout=CALL_SECONDS):
-                same = request.substitutions.items() <= dict(build.substitutions).items()
-                if build.build_trigger_id == self._id and same:
-                    return str(build.id)
+        for build in self._client.list_builds(builds, retry=None, timeout=CALL_SECONDS):
+            known = dict(build.substitutions)
+            ours = self._id in (build.build_trigger_id, known.get(TRIGGER_NAME))
+            if ours and request.substitutions.items() <= known.items():
+                return str(build.id)
         return None
 
     def run(self, request: BuildRequest) -> str:
-        """Start a build, and give its id; what becomes of it is not awaited.
-
-        Raises:
-            CloudBuildError: Cloud Build refuses or is out of reach.
-        """
+        """Start a build, and give its id; what becomes of it is not awaited."""
         from google.cloud.devtools import cloudbuild_v1
 
         run = cloudbuild_v1.RunBuildTriggerRequest(
@@ -78,21 +69,27 @@ class Trigger:
             trigger_id=self._id,
             source=cloudbuild_v1.RepoSource(substitutions=request.substitutions),
         )
-        with _errors(self._name):
-            operation = self._client.run_build_trigger(run, retry=None, timeout=CALL_SECONDS)
+        operation = self._client.run_build_trigger(run, retry=None, timeout=CALL_SECONDS)
         return str(operation.metadata.build.id)
 
 
 @contextmanager
-def _errors(trigger: str) -> Iterator[None]:
+def open_trigger(name: str) -> Iterator[Trigger]:
+    """The trigger, for as long as it is used.
+
+    Raises:
+        CloudBuildError: Cloud Build refuses or is out of reach, at the start or later, or there are no credentials.
+    """
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
+    from google.cloud.devtools.cloudbuild_v1 import CloudBuildClient
 
     try:
-        yield
+        with CloudBuildClient() as client:
+            yield Trigger(name, client)
     except (GoogleAPIError, GoogleAuthError) as error:
         reason = " ".join(str(error).split())[:300]
         raise CloudBuildError(
-            f"{trigger}: {reason}; the function's service account needs roles/cloudbuild.builds.editor, "
+            f"{name}: {reason}; the function's service account needs roles/cloudbuild.builds.editor, "
             "and roles/iam.serviceAccountUser on the account that builds"
         ) from error

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from functions.bundle.storage import SCHEME, WRITTEN_BY_US
-from functions.cloud_build import BuildRequest, Trigger
+from functions.cloud_build import BuildRequest, Trigger, open_trigger
 from functions.events import OBJECT_FINALIZED, MalformedEvent, storage_object, time_of
 from functions.settings import RetrainSettings
 
@@ -38,7 +38,8 @@ def answer(event: "CloudEvent", settings: RetrainSettings) -> None:
     """
     try:
         request = build_request(event, settings.prefix, datetime.now(UTC))
-        start_build(Trigger(settings.trigger), request)
+        with open_trigger(settings.trigger) as trigger:
+            start_build(trigger, request)
     except (NoBuild, MalformedEvent) as reason:
         logger.info("no build", extra={"reason": str(reason), "event_id": event["id"]})
 
@@ -71,7 +72,6 @@ def start_build(trigger: Trigger, request: BuildRequest) -> None:
 
     Raises:
         NoBuild: it has.
-        CloudBuildError: Cloud Build can't be asked now.
     """
     if (earlier := trigger.find_build(request)) is not None:
         raise NoBuild(f"build {earlier} was started for generation {request.generation} of {request.source}")

@@ -49,20 +49,20 @@ def make_round(settings: FailoverSettings) -> None:
         LoadBalancerError: Compute Engine refuses, or is not as the settings say.
         StorageError: the state can't be read or written.
     """
-    balancer = LoadBalancer(
-        open_session(),
-        settings.proxy,
-        {Backend.CLOUD_RUN: settings.primary_url_map, Backend.VM: settings.fallback_url_map},
-        settings.vm_backend,
-    )
-    controller = Controller(balancer, Memory(settings.state_uri), automatic_failback=settings.automatic_failback)
-    try:
-        if settings.pinned:
-            controller.follow()
-        else:
-            controller.control(lambda: probe_backends(settings.url, settings.probe_token))
-    except Conflict:
-        logger.info("no switch: another controller was quicker")
+    url_maps = {Backend.CLOUD_RUN: settings.primary_url_map, Backend.VM: settings.fallback_url_map}
+    with open_session() as session:
+        controller = Controller(
+            LoadBalancer(session, settings.proxy, url_maps, settings.vm_backend),
+            Memory(settings.state_uri),
+            automatic_failback=settings.automatic_failback,
+        )
+        try:
+            if settings.pinned:
+                controller.follow()
+            else:
+                controller.control(lambda: probe_backends(settings.url, settings.probe_token))
+        except Conflict:
+            logger.info("no switch: another controller was quicker")
 
 
 class Controller:
@@ -105,7 +105,8 @@ class Controller:
         found = Findings(answered=probe(), vm_healthy=self._balancer.vm_is_healthy())
         decision = decide(state, found, self._clock(), automatic_failback=self._automatic_failback)
         generation = self._memory.write(decision.state, generation)
-        logger.info(
+        logger.log(
+            logging.WARNING if decision.state.bad_rounds else logging.INFO,
             "round",
             extra={
                 "active": state.active,
@@ -131,4 +132,7 @@ class Controller:
                 "reason": decision.reason,
             },
         )
-        self._memory.write(turned(decision, self._clock()), generation)
+        try:
+            self._memory.write(turned(decision, self._clock()), generation)
+        except Conflict:
+            logger.info("switch not written down: another controller wrote; the next round finds it")

@@ -93,12 +93,11 @@ class LoadBalancer:
             response = self._session.request(  # type: ignore[no-untyped-call]
                 method, API + path, json=body, timeout=seconds
             )
+            if not response.ok:
+                raise LoadBalancerError(f"{method} {path}: {response.status_code} {_shortened(response.text)}")
             answer: dict[str, Any] = response.json()
-        except (OSError, ValueError, GoogleAuthError) as error:
-            raise LoadBalancerError(f"{method} {path}: {' '.join(str(error).split())[:300]}") from error
-        if not response.ok:
-            reason = answer.get("error", {}).get("message", "no reason given")
-            raise LoadBalancerError(f"{method} {path}: {response.status_code} {reason}")
+        except (OSError, GoogleAuthError) as error:
+            raise LoadBalancerError(f"{method} {path}: {_shortened(str(error))}") from error
         return answer
 
 
@@ -117,3 +116,7 @@ def open_session() -> "AuthorizedSession":
     except DefaultCredentialsError as error:
         raise LoadBalancerError("no credentials; run `gcloud auth application-default login`") from error
     return AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+
+
+def _shortened(text: str) -> str:
+    return " ".join(text.split())[:300]

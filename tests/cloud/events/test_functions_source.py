@@ -69,6 +69,8 @@ def test_source_holds_the_functions_and_nothing_else(project):
     assert files["requirements.txt"] == (ROOT / "requirements" / "functions.txt").read_bytes()
     with zipfile.ZipFile(archive) as file:
         assert {name: file.read(name) for name in file.namelist()} == files
+        assert file.namelist() == sorted(files)
+        assert {entry.date_time for entry in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_same_files_give_the_same_zip_and_a_leftover_file_goes(project):

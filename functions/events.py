@@ -1,6 +1,6 @@
 """CloudEvents as they arrive: their time, and the Storage objects that they tell of."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from cloudevents.http import CloudEvent
 
 OBJECT_FINALIZED = "google.cloud.storage.object.v1.finalized"
-
 
 _T = TypeVar("_T")
 
@@ -35,12 +34,12 @@ class _Attributes(msgspec.Struct):
 
 
 def time_of(event: "CloudEvent") -> datetime:
-    """When the event came about; deliveries that are repeated keep that time.
+    """When the event came about, in UTC; deliveries that are repeated keep that time.
 
     Raises:
         MalformedEvent: its time is no RFC 3339 time.
     """
-    return _convert(dict(event.get_attributes()), _Attributes).time
+    return _convert(dict(event.get_attributes()), _Attributes).time.astimezone(UTC)
 
 
 def storage_object(event: "CloudEvent") -> StorageObject:

@@ -67,6 +67,11 @@ def test_object_that_somebody_else_marked_asks_for_a_build():
     assert build_request(event({"metadata": {"written-by": "a colleague"}}), "data/", NOW)
 
 
+def test_time_with_another_offset_is_the_same_time():
+    assert build_request(event(time="2026-11-22T13:59:00+02:00"), "data/", NOW).since == NOW - timedelta(minutes=1)
+    assert build_request(event(time="2026-11-22T13:59:00+02:00"), "data/", NOW).since.utcoffset() == timedelta(0)
+
+
 def test_event_of_exactly_an_hour_ago_still_asks_for_a_build():
     assert build_request(event(minutes=60), "data/", NOW)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from functions.bundle.storage import Conflict
 from functions.events import time_of
-from functions.fail_over.decision import Backend, Decision, Findings, decide, recall, turned
+from functions.fail_over.decision import Backend, Decision, Findings, State, decide, recall, turned
 from functions.fail_over.load_balancer import LoadBalancer, open_session
 from functions.fail_over.memory import Memory
 from functions.fail_over.probes import probe_backends
@@ -92,6 +92,7 @@ class Controller:
         state = recall(remembered, self._balancer.active(), self._clock())
         if state != remembered:
             self._memory.write(state, generation)
+            _announce_found(remembered, state)
         logger.info("stood down: the operator decides", extra={"active": state.active})
 
     def control(self, probe: Probe) -> None:
@@ -105,6 +106,7 @@ class Controller:
         found = Findings(answered=probe(), vm_healthy=self._balancer.vm_is_healthy())
         decision = decide(state, found, self._clock(), automatic_failback=self._automatic_failback)
         generation = self._memory.write(decision.state, generation)
+        _announce_found(remembered, state)
         logger.log(
             logging.WARNING if decision.state.bad_rounds else logging.INFO,
             "round",
@@ -123,16 +125,21 @@ class Controller:
             logger.info("no switch: somebody turned the traffic meanwhile", extra={"active": backend})
             return
         self._balancer.turn_to(backend)
-        logger.critical(
-            "traffic turned",
-            extra={
-                "severity": "ALERT",
-                "from_backend": decision.state.active,
-                "to_backend": backend,
-                "reason": decision.reason,
-            },
-        )
+        _announce(backend, decision.reason)
         try:
             self._memory.write(turned(decision, self._clock()), generation)
         except Conflict:
             logger.info("switch not written down: another controller wrote; the next round finds it")
+
+
+def _announce_found(remembered: State | None, state: State) -> None:
+    """Announce a switch that nobody wrote down: who made it may have ended before it could say so."""
+    if remembered is not None and remembered.active is not state.active:
+        _announce(state.active, state.reason)
+
+
+def _announce(backend: Backend, reason: str) -> None:
+    logger.critical(
+        "traffic turned",
+        extra={"severity": "ALERT", "from_backend": backend.other, "to_backend": backend, "reason": reason},
+    )

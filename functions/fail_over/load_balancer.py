@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 API = "https://compute.googleapis.com/compute/v1/"
 SELF_LINK = "https://www.googleapis.com/compute/v1/"
 CALL_SECONDS = 10
-OPERATION_SECONDS = 60
+OPERATION_SECONDS = 100
 
 
 class LoadBalancerError(Exception):
@@ -57,7 +57,7 @@ class LoadBalancer:
         """Give the proxy the URL map of `backend`, and wait until it has it (setUrlMap, globalOperations.wait).
 
         Raises:
-            LoadBalancerError: it was refused, or takes longer than a minute.
+            LoadBalancerError: it was refused, or takes longer than OPERATION_SECONDS.
         """
         target = self._proxy.replace("/global/", "/") + "/setUrlMap"
         operation = self._call("POST", target, {"urlMap": SELF_LINK + self._url_maps[backend]})
@@ -66,7 +66,7 @@ class LoadBalancer:
             name = f"{project}/global/operations/{operation['name']}"
             operation = self._call("POST", f"{name}/wait", seconds=OPERATION_SECONDS)
         if operation.get("status") != "DONE" or "error" in operation:
-            raise LoadBalancerError(f"{target}: {operation.get('error') or 'is not done after a minute'}")
+            raise LoadBalancerError(f"{target}: {operation.get('error') or 'is not done yet'}")
 
     def vm_is_healthy(self) -> bool:
         """Whether the load balancer's own health check finds an instance of the VM's backend healthy.

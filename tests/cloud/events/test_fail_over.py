@@ -135,7 +135,7 @@ def test_state_that_can_not_be_used_is_written_anew_from_the_truth(google, contr
     assert (state["active"], state["since"]) == ("vm", "2026-11-22T12:00:00Z")
 
 
-def test_controller_that_ended_before_it_wrote_the_switch_down_is_put_right(google, controller, clock):
+def test_controller_that_ended_before_it_wrote_the_switch_down_is_put_right(google, controller, clock, alerts):
     remember(google, bad_rounds=2)
     google.compute.url_map = "projects/example/global/urlMaps/fallback"
     controller.control(probes(UP, DOWN))
@@ -143,6 +143,8 @@ def test_controller_that_ended_before_it_wrote_the_switch_down_is_put_right(goog
     clock.advance(1)
     controller.control(probes(UP, DOWN))
     assert google.compute.switches == [], "it turned the traffic within the cooldown of a switch"
+    (alert,) = alerts()
+    assert (alert["to_backend"], alert["reason"]) == ("vm", "found so: nobody wrote the switch down")
 
 
 def test_controller_that_ended_before_it_turned_the_traffic_is_made_good(google, controller):
@@ -203,7 +205,8 @@ def test_switch_that_another_controller_keeps_from_being_written_down_is_found(g
     clock.advance(1)
     controller.control(probes(UP, DOWN))
     assert remembered(google)["active"] == "vm"
-    assert len(alerts()) == len(google.compute.switches) == 1
+    assert len(google.compute.switches) == 1
+    assert [alert["to_backend"] for alert in alerts()] == ["vm", "vm"]
 
 
 def test_traffic_that_was_turned_while_the_probes_ran_is_not_turned_again(google, controller, alerts):
@@ -218,18 +221,19 @@ def test_traffic_that_was_turned_while_the_probes_ran_is_not_turned_again(google
     assert alerts() == []
 
 
-def test_pinned_controller_turns_nothing_and_remembers_what_the_operator_did(google, controller):
+def test_pinned_controller_turns_nothing_and_remembers_what_the_operator_did(google, controller, alerts):
     remember(google, bad_rounds=1)
     google.compute.url_map = "projects/example/global/urlMaps/fallback"
     controller.follow()
     assert remembered(google)["active"] == "vm"
     assert google.compute.switches == []
-    generation = google.object(STATE)
-    generation.reload()
-    before = generation.generation
+    held = google.object(STATE)
+    held.reload()
+    before = held.generation
     controller.follow()
-    generation.reload()
-    assert generation.generation == before, "nothing has changed, so nothing is written"
+    held.reload()
+    assert held.generation == before, "nothing has changed, so nothing is written"
+    assert [alert["to_backend"] for alert in alerts()] == ["vm"]
 
 
 def test_proxy_with_a_foreign_url_map_is_named_with_the_settings_to_correct(google, controller):

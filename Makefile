@@ -195,6 +195,12 @@ k8s-check: install $(SCANNERS) $(SCHEMAS) ## Check the manifests: agreement, sch
 test-rollout: install build ## Prove with containers, HAProxy and wrk that a roll-out loses no request
 	pytest -m rollout -s tests/k8s
 
+##@ Functions
+
+.PHONY: functions-source
+functions-source: | $(VENV)/bin/python ## Write build/functions-source and its zip for Cloud Run functions (ARGS=--with-model)
+	@python -m pipeline.functions_source $(ARGS)
+
 ##@ Cleaning
 
 .PHONY: clean

@@ -1,9 +1,14 @@
 """Targets of functions-framework."""
 
 import functools
+import os
 
 import functions_framework
+from cloudevents.http import CloudEvent
 from flask import Flask, Request, Response
+
+from functions import logs
+from functions.settings import FailoverSettings, RetrainSettings
 
 
 @functions_framework.http
@@ -12,6 +17,24 @@ def predict(request: Request) -> Response:
     return Response.from_app(  # type: ignore[return-value]
         _app(), request.environ
     )
+
+
+@functions_framework.cloud_event
+def retrain(event: CloudEvent) -> None:
+    """Starts a build for a new object in Cloud Storage."""
+    from functions import retraining
+
+    logs.configure("INFO")
+    retraining.answer(event, RetrainSettings.from_environ(os.environ))
+
+
+@functions_framework.cloud_event
+def fail_over(event: CloudEvent) -> None:
+    """Makes one round of the VM fallback's controller."""
+    from functions.fail_over import controller
+
+    logs.configure("INFO")
+    controller.on_tick(event, FailoverSettings.from_environ(os.environ))
 
 
 @functools.cache

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ DEVELOPMENT, PRODUCTION = "development", "production"
 IN_MEMORY = "memory://"
 VERTEX_PORT = "AIP_HTTP_PORT"
 SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+AUTO, AUTOMATIC = "auto", "automatic"
+OUR_FOLDERS = ("models/", "mlruns/", "failover/", "deployment/")
+"""Where our programs write in a bucket: bundles, MLflow's artifacts, the controller's memory, the VM's image."""
 
 THREADS = 4
 """Requests that one process works on at a time."""
@@ -278,3 +282,151 @@ def _production_faults(values: Mapping[str, Any]) -> list[str]:
     if not values["cors_origins"]:
         faults.append("CORS_ORIGINS: production needs the origins that may call it, such as https://app.example.com")
     return faults
+
+
+def _resource(pattern: str, example: str) -> Callable[[str], str]:
+    """Reads the name of a Google Cloud resource."""
+
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"is no {example}")
+        return text
+
+    return read
+
+
+def _base_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError("is no https://HOST or http://HOST")
+    return text.rstrip("/")
+
+
+def _header_value(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._~-]+", text):
+        raise ValueError("holds other characters than letters, digits and . _ ~ -")
+    return text
+
+
+def _watched_folder(text: str) -> str:
+    if text.startswith("/") or not text.endswith("/"):
+        raise ValueError("is no folder such as data/")
+    for folder in OUR_FOLDERS:
+        if text.startswith(folder) or folder.startswith(text):
+            raise ValueError(f"holds what our own programs write under {folder}: a build would start itself")
+    return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainSettings:
+    """What the function `retrain` reads."""
+
+    trigger: str = setting(
+        "RETRAIN_TRIGGER",
+        _resource("projects/[^/]+/locations/[^/]+/triggers/[^/]+", "projects/P/locations/R/triggers/ID"),
+        "",
+        "the Cloud Build trigger that trains: `projects/P/locations/R/triggers/ID`",
+    )
+    prefix: str = setting(
+        "RETRAIN_PREFIX", _watched_folder, "data/", "folder of the watched bucket whose new objects start a build"
+    )
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> RetrainSettings:
+        """Read the settings.
+
+        Raises:
+            InvalidSettings: lists each variable that can't be used or is missing.
+        """
+        return cls(**_complete(cls, environ))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailoverSettings:
+    """What the controller of the VM fallback reads."""
+
+    url: str = setting(
+        "FAILOVER_URL", _base_url, "", "the load balancer: `https://DOMAIN`, or `http://ADDRESS` in a trial without one"
+    )
+    probe_token: str = setting(
+        "FAILOVER_PROBE_TOKEN",
+        _header_value,
+        "",
+        "secret part of the header by which the load balancer routes a probe to one backend",
+        secret=True,
+    )
+    proxy: str = setting(
+        "FAILOVER_PROXY",
+        _resource("projects/[^/]+/global/targetHttps?Proxies/[^/]+", "projects/P/global/targetHttpsProxies/NAME"),
+        "",
+        "the load balancer's proxy: `projects/P/global/targetHttpsProxies/NAME`, or `.../targetHttpProxies/NAME`",
+    )
+    primary_url_map: str = setting(
+        "FAILOVER_PRIMARY_URL_MAP",
+        _resource("projects/[^/]+/global/urlMaps/[^/]+", "projects/P/global/urlMaps/NAME"),
+        "",
+        "URL map while Cloud Run serves: `projects/P/global/urlMaps/NAME`",
+    )
+    fallback_url_map: str = setting(
+        "FAILOVER_FALLBACK_URL_MAP",
+        _resource("projects/[^/]+/global/urlMaps/[^/]+", "projects/P/global/urlMaps/NAME"),
+        "",
+        "URL map while the VM serves: `projects/P/global/urlMaps/NAME`",
+    )
+    vm_backend: str = setting(
+        "FAILOVER_VM_BACKEND",
+        _resource("projects/[^/]+/global/backendServices/[^/]+", "projects/P/global/backendServices/NAME"),
+        "",
+        "backend service of the VM: `projects/P/global/backendServices/NAME`",
+    )
+    state_uri: str = setting(
+        "FAILOVER_STATE_URI",
+        _resource("gs://[^/]+/(.+/)?[^/]+", "gs://BUCKET/PATH"),
+        "",
+        "object that all controllers share their memory in: `gs://BUCKET/failover/state.json`",
+    )
+    active_backend: str = setting(
+        "FAILOVER_ACTIVE_BACKEND",
+        one_of(AUTO, "cloud_run", "vm"),
+        AUTO,
+        "`auto`, or the backend that the operator has pinned, `cloud_run` or `vm`: then the controller turns nothing",
+    )
+    failback: str = setting(
+        "FAILOVER_FAILBACK",
+        one_of("manual", AUTOMATIC),
+        "manual",
+        "`manual`, or `automatic`: back to Cloud Run once it was up for 15 minutes",
+    )
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the operator has decided which backend serves."""
+        return self.active_backend != AUTO
+
+    @property
+    def automatic_failback(self) -> bool:
+        """Whether the controller turns back to Cloud Run while the VM is up."""
+        return self.failback == AUTOMATIC
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> FailoverSettings:
+        """Read the settings.
+
+        Raises:
+            InvalidSettings: lists each variable that can't be used or is missing.
+        """
+        return cls(**_complete(cls, environ))
+
+
+def _complete(settings: type, environ: Mapping[str, str]) -> dict[str, Any]:
+    """The values that are set, of settings that need each variable without a default."""
+    values, faults = read_variables(settings, environ)
+    missing = [
+        variable
+        for variable in variables_of(settings)
+        if not variable.default and not environ.get(variable.name, "").strip()
+    ]
+    faults += [f"{variable.name}: is not set; {variable.meaning}" for variable in missing]
+    if faults:
+        raise InvalidSettings(faults)
+    return values

@@ -12,7 +12,13 @@ ROOT = Path(__file__).resolve().parents[1]
 SERVING = sorted((ROOT / "functions").rglob("*.py"))
 TRAINING = sorted((ROOT / "pipeline").rglob("*.py"))
 NEVER_SERVED = {"sklearn", "pandas", "mlflow", "dvc", "skl2onnx", "onnx", "joblib", "pickle", "cloudpickle"}
-READS_ENVIRONMENT = {"functions/settings.py", "functions/app.py", "functions/server.py"}
+READS_ENVIRONMENT = {
+    "functions/settings.py",
+    "functions/app.py",
+    "functions/server.py",
+    "functions/main.py",
+    "functions/fail_over/__main__.py",
+}
 
 
 def name_of(path):

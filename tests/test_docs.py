@@ -16,7 +16,8 @@ from functions.app import create_app
 from functions.champion import Champion
 from functions.errors import Problem
 from functions.metrics import ServiceMetrics
-from functions.settings import Settings, variables
+from functions.settings import FailoverSettings, RetrainSettings, Settings
+from functions.variables import variables_of
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARIES = ("python_", "process_", "flask_exporter_")
@@ -39,9 +40,14 @@ def table(text: str, first_column: str) -> list[list[str]]:
     return rows
 
 
-def test_configuration_lists_every_setting_as_declared():
-    expected = [[f"`{v.name}`", f"`{v.default}`" if v.default else "-", v.meaning] for v in variables()]
-    assert table(page("docs/configuration.md"), "variable") == expected
+@pytest.mark.parametrize(
+    ("heading", "settings"),
+    [("# Configuration", Settings), ("## Retraining", RetrainSettings), ("## Failover", FailoverSettings)],
+)
+def test_configuration_lists_every_setting_as_declared(heading, settings):
+    _, section = page("docs/configuration.md").split(f"{heading}\n")
+    expected = [[f"`{v.name}`", f"`{v.default}`" if v.default else "-", v.meaning] for v in variables_of(settings)]
+    assert table(section, "variable") == expected
 
 
 def test_api_page_lists_every_route():

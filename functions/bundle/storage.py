@@ -6,6 +6,8 @@ if TYPE_CHECKING:
     from google.cloud.storage import Blob, Bucket
 
 SCHEME = "gs://"
+WRITTEN_BY_US = {"written-by": "mlops-core"}
+"""Custom metadata of every object that we write: a watcher can tell it from the objects of others."""
 
 TIMEOUTS = (3.0, 10.0)
 """Seconds to connect, and of silence while an answer is read."""
@@ -73,8 +75,8 @@ class Location:
             raise self._error(name, "can't be read", error) from error
         return int(blob.generation or 0)
 
-    def write(self, name: str, content: bytes, generation: int) -> None:
-        """Write an object, if its present generation is `generation` (0: it does not exist).
+    def write(self, name: str, content: bytes, generation: int) -> int:
+        """Write an object, if its present generation is `generation` (0: it does not exist), and give the new one.
 
         Raises:
             Conflict: somebody else wrote it meanwhile.
@@ -83,16 +85,17 @@ class Location:
         from google.api_core import exceptions
 
         kind = "application/json" if name.endswith(".json") else "application/octet-stream"
+        blob = self._blob(name)
+        blob.metadata = WRITTEN_BY_US
         try:
-            self._blob(name).upload_from_string(
-                content, content_type=kind, if_generation_match=generation, **self._patience
-            )
+            blob.upload_from_string(content, content_type=kind, if_generation_match=generation, **self._patience)
         except exceptions.PreconditionFailed as error:
             raise Conflict(
                 f"{self.uri}/{name}: was written by somebody else meanwhile; look at it, then try again"
             ) from error
         except _failures() as error:
             raise self._error(name, "can't be written", error) from error
+        return int(blob.generation or 0)
 
     def _blob(self, name: str) -> "Blob":
         return self._bucket.blob("/".join(part for part in (self._path, name) if part))

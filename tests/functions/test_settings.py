@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from functions.settings import Settings, variables
-from functions.variables import InvalidSettings
+from functions.settings import FailoverSettings, RetrainSettings, Settings, variables
+from functions.variables import InvalidSettings, variables_of
 
 LONG_KEY = "k" * 32
 SECRET = "s3cret-value-that-nobody-may-see-anywhere"
@@ -277,3 +277,124 @@ def test_vertex_does_not_ask_for_a_key_that_is_set():
 
 def test_unknown_variables_are_ignored():
     assert Settings.from_environ({"PATH": "/bin", "SOMETHING": "else"}) == Settings.from_environ({})
+
+
+RETRAIN = {"RETRAIN_TRIGGER": "projects/p/locations/europe-west1/triggers/train"}
+FAILOVER = {
+    "FAILOVER_URL": "https://iris.example.com",
+    "FAILOVER_PROBE_TOKEN": SECRET,
+    "FAILOVER_PROXY": "projects/p/global/targetHttpsProxies/front",
+    "FAILOVER_PRIMARY_URL_MAP": "projects/p/global/urlMaps/primary",
+    "FAILOVER_FALLBACK_URL_MAP": "projects/p/global/urlMaps/fallback",
+    "FAILOVER_VM_BACKEND": "projects/p/global/backendServices/vm",
+    "FAILOVER_STATE_URI": "gs://bucket/failover/state.json",
+}
+
+FUNCTIONS_GOOD = [
+    (
+        RETRAIN,
+        "RETRAIN_TRIGGER",
+        "projects/p/locations/global/triggers/1-2",
+        "trigger",
+        "projects/p/locations/global/triggers/1-2",
+    ),
+    (RETRAIN, "RETRAIN_PREFIX", "", "prefix", "data/"),
+    (RETRAIN, "RETRAIN_PREFIX", "incoming/daily/", "prefix", "incoming/daily/"),
+    (RETRAIN, "RETRAIN_PREFIX", "my-models/", "prefix", "my-models/"),
+    (FAILOVER, "FAILOVER_URL", "http://203.0.113.7/", "url", "http://203.0.113.7"),
+    (FAILOVER, "FAILOVER_PROBE_TOKEN", "abc-123", "probe_token", "abc-123"),
+    (
+        FAILOVER,
+        "FAILOVER_PROXY",
+        "projects/p/global/targetHttpProxies/front",
+        "proxy",
+        "projects/p/global/targetHttpProxies/front",
+    ),
+    (
+        FAILOVER,
+        "FAILOVER_PRIMARY_URL_MAP",
+        "projects/p/global/urlMaps/a",
+        "primary_url_map",
+        "projects/p/global/urlMaps/a",
+    ),
+    (
+        FAILOVER,
+        "FAILOVER_FALLBACK_URL_MAP",
+        "projects/p/global/urlMaps/b",
+        "fallback_url_map",
+        "projects/p/global/urlMaps/b",
+    ),
+    (
+        FAILOVER,
+        "FAILOVER_VM_BACKEND",
+        "projects/p/global/backendServices/b",
+        "vm_backend",
+        "projects/p/global/backendServices/b",
+    ),
+    (FAILOVER, "FAILOVER_STATE_URI", "gs://bucket/state.json", "state_uri", "gs://bucket/state.json"),
+    (FAILOVER, "FAILOVER_ACTIVE_BACKEND", "", "pinned", False),
+    (FAILOVER, "FAILOVER_ACTIVE_BACKEND", "vm", "pinned", True),
+    (FAILOVER, "FAILOVER_ACTIVE_BACKEND", "cloud_run", "pinned", True),
+    (FAILOVER, "FAILOVER_FAILBACK", "", "automatic_failback", False),
+    (FAILOVER, "FAILOVER_FAILBACK", "automatic", "automatic_failback", True),
+]
+
+FUNCTIONS_BAD = [
+    (RETRAIN, "RETRAIN_TRIGGER", "train", "is no projects/P/locations/R/triggers/ID"),
+    (RETRAIN, "RETRAIN_TRIGGER", "", "is not set; the Cloud Build trigger"),
+    (RETRAIN, "RETRAIN_PREFIX", "data", "is no folder such as data/"),
+    (RETRAIN, "RETRAIN_PREFIX", "/", "is no folder such as data/"),
+    (RETRAIN, "RETRAIN_PREFIX", "models/", "a build would start itself"),
+    (RETRAIN, "RETRAIN_PREFIX", "models/iris/", "a build would start itself"),
+    (RETRAIN, "RETRAIN_PREFIX", "mlruns/", "a build would start itself"),
+    (FAILOVER, "FAILOVER_URL", "iris.example.com", "is no https://HOST or http://HOST"),
+    (FAILOVER, "FAILOVER_URL", "ftp://iris.example.com", "is no https://HOST or http://HOST"),
+    (FAILOVER, "FAILOVER_URL", "https://iris.example.com/health", "is no https://HOST or http://HOST"),
+    (FAILOVER, "FAILOVER_PROBE_TOKEN", "a b", "holds other characters"),
+    (FAILOVER, "FAILOVER_PROXY", "front", "is no projects/P/global/targetHttpsProxies/NAME"),
+    (FAILOVER, "FAILOVER_PRIMARY_URL_MAP", "projects/p/urlMaps/a", "is no projects/P/global/urlMaps/NAME"),
+    (FAILOVER, "FAILOVER_FALLBACK_URL_MAP", "projects/p/global/urlMaps/a/b", "is no projects/P/global/urlMaps/NAME"),
+    (FAILOVER, "FAILOVER_VM_BACKEND", "vm", "is no projects/P/global/backendServices/NAME"),
+    (FAILOVER, "FAILOVER_STATE_URI", "gs://bucket", "is no gs://BUCKET/PATH"),
+    (FAILOVER, "FAILOVER_STATE_URI", "gs://bucket/failover/", "is no gs://BUCKET/PATH"),
+    (FAILOVER, "FAILOVER_ACTIVE_BACKEND", "run", "is none of auto, cloud_run, vm"),
+    (FAILOVER, "FAILOVER_FAILBACK", "auto", "is none of manual, automatic"),
+]
+
+
+def settings_of(base):
+    return RetrainSettings if base is RETRAIN else FailoverSettings
+
+
+@pytest.mark.parametrize(("base", "variable", "text", "field", "value"), FUNCTIONS_GOOD)
+def test_variable_of_a_function_with_good_value_is_read(base, variable, text, field, value):
+    assert getattr(settings_of(base).from_environ(base | {variable: text}), field) == value
+
+
+@pytest.mark.parametrize(("base", "variable", "text", "reason"), FUNCTIONS_BAD)
+def test_variable_of_a_function_with_bad_value_is_named_with_the_reason(base, variable, text, reason):
+    with pytest.raises(InvalidSettings) as caught:
+        settings_of(base).from_environ(base | {variable: text})
+    (fault,) = caught.value.faults
+    assert fault.startswith(f"{variable}: ")
+    assert reason in fault
+
+
+@pytest.mark.parametrize("base", [RETRAIN, FAILOVER], ids=["retrain", "fail_over"])
+def test_each_variable_of_a_function_is_in_the_tables_of_this_test(base):
+    names = {variable.name for variable in variables_of(settings_of(base))}
+    assert names == {row[1] for row in FUNCTIONS_GOOD if row[0] is base}
+    assert names == {row[1] for row in FUNCTIONS_BAD if row[0] is base}
+
+
+def test_missing_variables_of_a_function_are_listed_with_the_bad_ones():
+    with pytest.raises(InvalidSettings) as caught:
+        FailoverSettings.from_environ({"FAILOVER_FAILBACK": "never"})
+    assert [fault.split(":")[0] for fault in caught.value.faults] == ["FAILOVER_FAILBACK", *FAILOVER]
+
+
+def test_probe_token_stands_neither_in_repr_nor_in_messages():
+    assert SECRET not in repr(FailoverSettings.from_environ(FAILOVER))
+    with pytest.raises(InvalidSettings) as caught:
+        FailoverSettings.from_environ(FAILOVER | {"FAILOVER_PROBE_TOKEN": f"{SECRET} x"})
+    assert SECRET not in str(caught.value)

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).resolve().parents[2]
 SERVER = [sys.executable, "-m", "functions.server"]
 SECONDS = 30
 
@@ -54,7 +56,7 @@ def serve(bundle_folder, free_port, tmp_path):
         environment = {"PATH": os.environ["PATH"], "MODEL_DIR": str(bundle_folder), "PORT": str(free_port)}
         environment |= {"RATE_LIMIT_PREDICT": "1000000", "WORKERS": "2"} | settings
         with (tmp_path / "output").open("w") as output:
-            process = subprocess.Popen(SERVER, env=environment, stdout=output, stderr=output)
+            process = subprocess.Popen(SERVER, cwd=ROOT, env=environment, stdout=output, stderr=output)
             try:
                 await_workers(process, free_port, int(environment["WORKERS"]))
                 yield process, free_port
@@ -161,7 +163,33 @@ def test_folder_that_cannot_be_made_is_told_with_its_setting(bundle_folder, tmp_
     (tmp_path / "file").write_text("")
     environment = {"PATH": os.environ["PATH"], "MODEL_DIR": str(bundle_folder), "PORT": str(free_port)}
     environment |= {"WORKERS": "2", "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "file" / "shared")}
-    ended = subprocess.run(SERVER, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    ended = subprocess.run(
+        SERVER, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
     assert ended.returncode == 1
     assert ended.stderr.startswith("PROMETHEUS_MULTIPROC_DIR: ")
     assert "Traceback" not in ended.stderr
+
+
+SERVE_MANY_VERSIONS = """
+import copy, sys
+from pathlib import Path
+from functions.metrics import ServiceMetrics
+from functions.model import Model
+
+metrics = ServiceMetrics(Path(sys.argv[1]))
+model = Model.from_folder(Path(sys.argv[2]), max_rows=10)
+for number in [*range(20), 16]:
+    served = copy.copy(model)
+    served.version = f"v{number}"
+    metrics.serve_model(served)
+print(metrics.exposition(None)[0])
+"""
+
+
+def test_versions_that_are_over_are_left_out(bundle_folder, tmp_path):
+    environment = {"PATH": os.environ["PATH"], "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", SERVE_MANY_VERSIONS, str(tmp_path), str(bundle_folder)]
+    shown = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r'version="(v\d+)"', shown)) == {"v18", "v19", "v16"}
+    assert set(re.findall(r'model_info{run_id=".*",version="(v\d+)"} 1', shown)) == {"v16"}

@@ -207,7 +207,7 @@ functions-source: | $(VENV)/bin/python ## Write build/functions-source and its z
 clean: ## Delete caches and what the pipeline makes again; never raw data, experiments or the champion
 	rm -rf artifacts data/processed models build dist htmlcov .coverage .coverage.* *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find functions pipeline benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find functions pipeline benchmarks monitoring tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Environments: each stamp says which locked set is in .venv.
 

@@ -161,19 +161,18 @@ class ModelMetrics:
 
     def serve(self, model: Model | None) -> None:
         """Show `model` as the one that answers; its counters start at zero, or go on if it has answered before."""
-        for version in self._versions.values():
-            version.info.set(0)
+        others = dict(self._versions)
+        if model is not None:
+            served = others.pop(model.version, None) or _Version(self._declared, model)
+            served.info.set(1)
+            versions = [*others.items(), (model.version, served)]
+            # requests go on with the dict that they have
+            self._versions = dict(versions[-KEPT_VERSIONS:])
+            self._dropped.discard(model.version)
+            self._drop(version for version, _ in versions[:-KEPT_VERSIONS])
         self._loaded.set(model is not None)
-        if model is None:
-            return
-        versions = dict(self._versions)
-        served = versions.pop(model.version, None) or _Version(self._declared, model)
-        served.info.set(1)
-        kept = [*versions.items(), (model.version, served)]
-        # requests go on with the dict that they have
-        self._versions = dict(kept[-KEPT_VERSIONS:])
-        self._dropped.discard(model.version)
-        self._drop(version for version, _ in kept[:-KEPT_VERSIONS])
+        for other in others.values():
+            other.info.set(0)
 
     def is_shown(self, labels: Mapping[str, str]) -> bool:
         """Whether a series is of a version that is kept, or of none."""
@@ -220,9 +219,7 @@ class ModelMetrics:
 
 def bins(reference: Distribution) -> tuple[list[str], list[int]]:
     """The names of a distribution's bins and their counts: a name is the bin's upper edge, the last is MISSING_BIN."""
-    # nine digits tell every float32 from the next
-    edges = [f"{edge:.9g}" for edge in reference.edges]
-    return [*edges, "+Inf", MISSING_BIN], [*reference.counts, reference.missing]
+    return [*map(str, reference.edges), "+Inf", MISSING_BIN], [*reference.counts, reference.missing]
 
 
 def observe_many(histogram: Histogram, values: Floats) -> None:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).resolve().parents[2]
 SERVER = [sys.executable, "-m", "functions.server"]
 SECONDS = 30
 
@@ -54,7 +57,7 @@ def serve(bundle_folder, free_port, tmp_path):
         environment = {"PATH": os.environ["PATH"], "MODEL_DIR": str(bundle_folder), "PORT": str(free_port)}
         environment |= {"RATE_LIMIT_PREDICT": "1000000", "WORKERS": "2"} | settings
         with (tmp_path / "output").open("w") as output:
-            process = subprocess.Popen(SERVER, env=environment, stdout=output, stderr=output)
+            process = subprocess.Popen(SERVER, cwd=ROOT, env=environment, stdout=output, stderr=output)
             try:
                 await_workers(process, free_port, int(environment["WORKERS"]))
                 yield process, free_port
@@ -74,8 +77,9 @@ def await_workers(process, port, count):
     while time.monotonic() < deadline:
         assert process.poll() is None
         try:
-            loaded = sum(line.startswith("model_loaded 1") for line in ask(port).splitlines())
-            if loaded and len(workers_of(process)) >= count:
+            ask(port)
+            workers = workers_of(process)
+            if len(workers) >= count and (count == 1 or all(map(files_of, workers))):
                 return
         except OSError:
             pass
@@ -88,10 +92,15 @@ def predict_many(port, rows, count):
         list(pool.map(lambda number: ask(port, "POST", "/predict", json.dumps(rows[number % len(rows)])), range(count)))
 
 
-def folders_of(process):
-    """The folders in which the workers have files of metrics mapped."""
-    maps = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in workers_of(process))
-    return {Path(line.split()[-1]).parent for line in maps.splitlines() if line.endswith(".db")}
+def files_of(worker):
+    """The files of metrics that a worker has mapped."""
+    maps = Path(f"/proc/{worker}/maps").read_text().splitlines()
+    return {Path(line.split()[-1]) for line in maps if line.endswith(".db")}
+
+
+def predictions_in(file):
+    families = MultiProcessCollector.merge([str(file)])
+    return sum(s.value for family in families for s in family.samples if s.name == "model_predictions_total")
 
 
 def test_predictions_of_all_workers_are_counted_exactly_whichever_answers(serve, model, rows):
@@ -99,9 +108,10 @@ def test_predictions_of_all_workers_are_counted_exactly_whichever_answers(serve,
     with serve(TMPDIR="/nonexistent") as (process, port):
         predict_many(port, rows, 300)
         ask(port, "POST", "/predict", json.dumps({"instances": rows}))
-        (folder,) = folders_of(process)
-        counting = {path.stem.rpartition("_")[2] for path in folder.glob("counter_*.db")}
-        assert counting == {str(pid) for pid in workers_of(process)}
+        (folder,) = {file.parent for worker in workers_of(process) for file in files_of(worker)}
+        by_worker = [predictions_in(folder / f"counter_{worker}.db") for worker in workers_of(process)]
+        assert all(by_worker)
+        assert sum(by_worker) == 300 + len(rows)
         scrapes = [samples(port) for _ in range(12)]
         for found in scrapes:
             assert total(found, "model_predictions_total") == 300 + len(rows)
@@ -154,14 +164,40 @@ def test_one_worker_counts_in_its_memory(serve, rows, tmp_path):
         predict_many(port, rows, 10)
         assert total(samples(port), "model_predictions_total") == 10
         assert not shared.exists()
-        assert folders_of(process) == set()
+        assert not any(map(files_of, workers_of(process)))
 
 
 def test_folder_that_cannot_be_made_is_told_with_its_setting(bundle_folder, tmp_path, free_port):
     (tmp_path / "file").write_text("")
     environment = {"PATH": os.environ["PATH"], "MODEL_DIR": str(bundle_folder), "PORT": str(free_port)}
     environment |= {"WORKERS": "2", "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "file" / "shared")}
-    ended = subprocess.run(SERVER, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    ended = subprocess.run(
+        SERVER, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
     assert ended.returncode == 1
     assert ended.stderr.startswith("PROMETHEUS_MULTIPROC_DIR: ")
     assert "Traceback" not in ended.stderr
+
+
+SERVE_MANY_VERSIONS = """
+import copy, sys
+from pathlib import Path
+from functions.metrics import ServiceMetrics
+from functions.model import Model
+
+metrics = ServiceMetrics(Path(sys.argv[1]))
+model = Model.from_folder(Path(sys.argv[2]), max_rows=10)
+for number in [*range(20), 16]:
+    served = copy.copy(model)
+    served.version = f"v{number}"
+    metrics.serve_model(served)
+print(metrics.exposition(None)[0])
+"""
+
+
+def test_versions_that_are_over_are_left_out(bundle_folder, tmp_path):
+    environment = {"PATH": os.environ["PATH"], "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", SERVE_MANY_VERSIONS, str(tmp_path), str(bundle_folder)]
+    shown = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r'version="(v\d+)"', shown)) == {"v18", "v19", "v16"}
+    assert set(re.findall(r'model_info{run_id=".*",version="(v\d+)"} 1', shown)) == {"v16"}

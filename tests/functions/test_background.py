@@ -1,5 +1,6 @@
 """Work that requests start: one at a time, when it is due, and never the end of a request."""
 
+import itertools
 import threading
 import time
 
@@ -32,7 +33,7 @@ def test_task_is_due_again_after_the_pause_that_it_gives():
     while len(runs) < 3:
         assert time.monotonic() < deadline
         task.start_if_due()
-    assert all(later - earlier >= 0.2 for earlier, later in zip(runs, runs[1:], strict=False))
+    assert all(later - earlier >= 0.2 for earlier, later in itertools.pairwise(runs))
 
 
 def test_task_that_is_not_due_does_not_run():

@@ -42,7 +42,11 @@ class BackgroundTask:
                 return
             self._idle.clear()
             self.due = NEVER
-        threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        try:
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        except RuntimeError:  # the machine has no thread left; the request that asks is answered all the same
+            logger.exception("%s can't start", self._name)
+            self._end(RETRY_SECONDS)
 
     def wait(self, seconds: float) -> bool:
         """Wait until it does not run, at most so long; whether that was enough."""
@@ -55,5 +59,8 @@ class BackgroundTask:
         except Exception:
             logger.exception("%s failed", self._name)
         finally:
-            self.due = time.monotonic() + pause
-            self._idle.set()
+            self._end(pause)
+
+    def _end(self, pause: float) -> None:
+        self.due = time.monotonic() + pause
+        self._idle.set()

@@ -5,7 +5,6 @@ source due starts it and is answered by the model that is there; the next one is
 proved, and put in its place by one assignment.
 """
 
-import gc
 import logging
 import threading
 from typing import Protocol
@@ -98,16 +97,6 @@ class Champion:
 
     def _look(self) -> float:
         """One check of the source; gives the seconds until the next."""
-        if not self._check_source():
-            # Google's client leaves the connections of answers that it has not read in cycles, and this
-            # process collects seldom (docs/adr/0006-interpreter.md): they would become too many.
-            gc.collect()
-        if self._model is None or self._model.stands_in_for:
-            return min(RETRY_SECONDS, self._reload_seconds)
-        return self._reload_seconds
-
-    def _check_source(self) -> bool:
-        """Take what the source has, if it is good and new; whether the source could be read."""
         assert self._source is not None
         stamp = None
         try:
@@ -120,12 +109,13 @@ class Champion:
         except StorageError as error:
             self._count(UNREACHABLE)
             self._say(str(error))
-            return False
         except BundleError as error:
             self._judged = stamp
             self._count(REFUSED)
             self._say(str(error))
-        return True
+        if self._model is None or self._model.stands_in_for:
+            return min(RETRY_SECONDS, self._reload_seconds)
+        return self._reload_seconds
 
     def _load(self, offer: Offer, stands_in_for: str | None = None) -> Model:
         candidate, where = offer.read()

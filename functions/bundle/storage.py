@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from google.cloud.storage import Blob, Bucket
+    from requests import Response
 
 SCHEME = "gs://"
 WRITTEN_BY_US = {"written-by": "mlops-core"}
@@ -126,7 +127,9 @@ def _open_bucket(name: str) -> "Bucket":
 
     try:
         # A project is needed only to make or list buckets.
-        return storage.Client(project="unused").bucket(name)
+        client = storage.Client(project="unused")
+        client._http.hooks["response"].append(_read_error)
+        return client.bucket(name)
     except DefaultCredentialsError as error:
         raise StorageError(
             f"{SCHEME}{name}: no credentials ({error}); run `gcloud auth application-default login`, "
@@ -134,6 +137,12 @@ def _open_bucket(name: str) -> "Bucket":
         ) from error
     except ValueError as error:
         raise StorageError(f"{SCHEME}{name}: {error}") from error
+
+
+def _read_error(response: "Response", **_: object) -> None:
+    """Read an error's answer, which the client leaves unread: its connection would stay open until it is collected."""
+    if not response.ok:
+        response.content  # noqa: B018 -- reading it is the point
 
 
 def _patience() -> dict[str, Any]:

@@ -15,15 +15,6 @@ from functions.bundle.sources import PointerSource
 from functions.bundle.storage import Location, StorageError
 from functions.champion import Champion
 
-# Google's client leaves the connection of an error that it has not read to the garbage collector
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture(autouse=True)
-def _collected():
-    yield
-    gc.collect()
-
 
 class Flaky(http.server.BaseHTTPRequestHandler):
     """Answers with the statuses that the server has in store, then with an object."""

@@ -86,14 +86,9 @@ newest_image() {
 }
 
 build_image() {
-  local registry substitutions
-  registry=$(output artifact_registry)
-  substitutions=_ACTION=train,_REGION=$region,_REPOSITORY=${registry##*/}
-  substitutions+=,_MODELS_BUCKET=$(output bucket_name),_DVC_BUCKET=$(output dvc_bucket_name)
-  substitutions+=,_API_KEY_SECRET=$(output secret_manager_secret_name)
-  substitutions+=,_RUNTIME_SERVICE_ACCOUNT=$(output service_account_email)
   gcloud builds submit . --project="$project" --region="$region" --config=cloudbuild.yaml \
-    --service-account="$(output builder_service_account_id)" --substitutions="$substitutions"
+    --service-account="$(output builder_service_account_id)" \
+    --substitutions="_ACTION=train,$(output build_substitutions)"
 }
 
 image_file=terraform/image.auto.tfvars

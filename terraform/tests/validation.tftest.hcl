@@ -20,6 +20,7 @@ run "refuses_values_of_another_form" {
     bucket_name                 = "gs://mine"
     cors_origins                = "https://app.example.com,*"
     disk_size_gb                = 5
+    documentation_url           = "docs"
     docker_image                = "iris-api:latest"
     domain                      = "https://api.example.com"
     failback                    = "never"
@@ -28,11 +29,13 @@ run "refuses_values_of_another_form" {
     load_balancer_name          = "Iris"
     machine_type                = "big"
     min_instances               = -1
+    mlflow_users                = ["allUsers"]
     mlflow_tracking_uri         = "file:./mlruns"
     network_name                = "Network"
     notification_channels       = ["admin@example.com"]
     project_id                  = "123456789012"
     rate_limits                 = { predict = 0 }
+    repository_type             = "GITLAB"
     retraining_schedule         = "weekly"
     secret_manager_api_key_name = ""
     service_account_name        = "me@example.com"
@@ -50,6 +53,7 @@ run "refuses_values_of_another_form" {
     var.bucket_name,
     var.cors_origins,
     var.disk_size_gb,
+    var.documentation_url,
     var.docker_image,
     var.domain,
     var.failback,
@@ -58,11 +62,13 @@ run "refuses_values_of_another_form" {
     var.load_balancer_name,
     var.machine_type,
     var.min_instances,
+    var.mlflow_users,
     var.mlflow_tracking_uri,
     var.network_name,
     var.notification_channels,
     var.project_id,
     var.rate_limits,
+    var.repository_type,
     var.retraining_schedule,
     var.secret_manager_api_key_name,
     var.service_account_name,
@@ -79,6 +85,7 @@ run "refuses_further_forms" {
   variables {
     enable_kms_encryption = true
     enable_load_balancer  = true
+    min_instances         = 1
 
     budget_amount         = -1
     api_key_value         = "0123456789abcdef0123456789abcdef\nshort"
@@ -89,6 +96,7 @@ run "refuses_further_forms" {
     notification_channels = ["email:admin"]
     rate_limits           = { health = 1.5 }
     repository            = "https://github.com/me/mlops-core"
+    failover_region       = "europe-west1"
     secondary_region      = "europe"
     vm_percent            = 0.5
     zone                  = "us-central1-a"
@@ -104,6 +112,7 @@ run "refuses_further_forms" {
     var.notification_channels,
     var.rate_limits,
     var.repository,
+    var.failover_region,
     var.secondary_region,
     var.vm_percent,
     var.zone,
@@ -129,6 +138,8 @@ run "refuses_what_needs_something_else" {
     enable_mlflow_server = true
     min_instances        = 2
 
+    active_backend   = "vm"
+    dns_managed_zone = "zone"
     allowed_ssh_ips  = ["203.0.113.7/32"]
     budget_amount    = 100
     kms_key_name     = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"
@@ -138,6 +149,8 @@ run "refuses_what_needs_something_else" {
   }
 
   expect_failures = [
+    var.active_backend,
+    var.dns_managed_zone,
     var.allowed_ssh_ips,
     var.budget_amount,
     var.kms_key_name,
@@ -152,8 +165,23 @@ run "refuses_a_second_region_that_is_the_first" {
 
   variables {
     enable_load_balancer = true
+    min_instances        = 1
 
     secondary_region = "europe-west1"
+  }
+
+  expect_failures = [
+    var.secondary_region,
+  ]
+}
+
+run "refuses_a_second_region_that_scales_to_zero" {
+  command = plan
+
+  variables {
+    enable_load_balancer = true
+
+    secondary_region = "europe-west4"
   }
 
   expect_failures = [

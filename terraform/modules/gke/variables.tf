@@ -13,7 +13,6 @@ variable "kms_key" {
 variable "labels" {
   description = "Labels of all resources."
   type        = map(string)
-  default     = {}
   nullable    = false
 }
 

@@ -1,45 +1,70 @@
-# What the alerts watch, as it is now. Platform's metrics where they are measured; the service's own
-# where Managed Prometheus has them; drift by the expressions that the alerts compare with a limit.
+# What the alerts watch, as it is now: the platform's own metrics, what the logs count, and, where
+# Managed Prometheus has the service's metrics, the panels of monitoring/grafana and the drift alerts'
+# expressions. Nothing is queried in two ways.
 
 locals {
-  policy_expressions = { for policy in local.policies : policy.name => policy.expr }
+  platform = {
+    load_balancer = {
+      selector = "monitored_resource=\"https_lb_rule\",backend_target_name=~\"${join("|", var.backend_names)}\""
+      requests = "loadbalancing_googleapis_com:https_request_count"
+      latency  = "loadbalancing_googleapis_com:https_backend_latencies_bucket"
+      labels   = "response_code_class, backend_target_name"
+    }
+    cloud_run = {
+      selector = local.on_cloud_run
+      requests = "run_googleapis_com:request_count"
+      latency  = "run_googleapis_com:request_latencies_bucket"
+      labels   = "response_code_class"
+    }
+  }
+  on_cloud_run = "monitored_resource=\"cloud_run_revision\",service_name=\"${var.service_name}\""
 
-  selectors = {
-    load_balancer = "monitored_resource=\"https_lb_rule\",backend_target_name=~\"${join("|", var.backend_names)}\""
-    cloud_run     = "monitored_resource=\"cloud_run_revision\",service_name=\"${var.service_name}\""
-  }
-  platform_metrics = {
-    load_balancer = { requests = "loadbalancing_googleapis_com:https_request_count", latency = "loadbalancing_googleapis_com:https_backend_latencies_bucket", by = "response_code_class, backend_target_name" }
-    cloud_run     = { requests = "run_googleapis_com:request_count", latency = "run_googleapis_com:request_latencies_bucket", by = "response_code_class" }
-  }
-  selector        = lookup(local.selectors, var.measured_at, null)
-  platform_metric = lookup(local.platform_metrics, var.measured_at, null)
-  logged          = "logging_googleapis_com:user_${replace(var.service_name, "-", "_")}"
+  platform_tiles = flatten([for place, metric in local.platform : place != var.measured_at ? [] : [
+    {
+      title   = "Requests a second"
+      queries = ["sum by (${metric.labels}) (rate(${metric.requests}{${metric.selector}}[5m]))"]
+    },
+    {
+      title = "Latency in ms: median, 95 %, 99 %"
+      queries = [for quantile in ["0.5", "0.95", "0.99"] :
+        "histogram_quantile(${quantile}, sum by (le) (rate(${metric.latency}{${metric.selector}}[5m])))"
+      ]
+    },
+    {
+      title   = "Instances"
+      queries = ["sum by (state, location) (run_googleapis_com:container_instance_count{${local.on_cloud_run}})"]
+    },
+  ]])
+
+  logged = "logging_googleapis_com:user_${replace(var.service_name, "-", "_")}"
+  log_tiles = [
+    { title = "Failovers in 10 min", queries = ["sum by (to_backend) (increase(${local.logged}_failovers{monitored_resource=\"cloud_run_revision\"}[10m]))"] },
+    { title = "Refused keys in 10 min", queries = ["sum by (error_type) (increase(${local.logged}_refused_keys{monitored_resource=\"cloud_run_revision\"}[10m]))"] },
+  ]
+
+  # Grafana's choices of a job and a version are left out: all are drawn. Panels of recorded series,
+  # whose names have colons, are left out too, because nothing records them here.
+  panels = flatten([for name in ["service", "model"] :
+    jsondecode(file("${path.module}/../../../monitoring/grafana/dashboards/${name}.json")).panels
+  ])
+  panel_tiles = [for panel in local.panels : {
+    title = panel.title
+    queries = [for target in panel.targets :
+      replace(replace(target.expr, "/,?(job|version)=~\"\\$(job|version)\"/", ""), "$__rate_interval", "5m")
+    ]
+  } if panel.type == "timeseries" && !anytrue([for target in try(panel.targets, []) : strcontains(target.expr, ":")])]
+
+  # the index alone, without the limit that the alert compares it with
+  drift_tiles = [for policy in local.policies : {
+    title   = policy.summary
+    queries = [regex("^(.*)> *[0-9.]+ and on ", policy.expr)[0]]
+  } if endswith(policy.name, "Drift")]
 
   tiles = concat(
-    local.selector == null ? [] : [
-      { title = "Requests a second", queries = ["sum by (${local.platform_metric.by}) (rate(${local.platform_metric.requests}{${local.selector}}[5m]))"] },
-      { title = "Latency in ms: median, 95 %, 99 %", queries = [for quantile in ["0.5", "0.95", "0.99"] :
-        "histogram_quantile(${quantile}, sum by (le) (rate(${local.platform_metric.latency}{${local.selector}}[5m])))"
-      ] },
-    ],
-    var.measured_at == "uptime_check" ? [] : [
-      { title = "Instances", queries = ["sum by (state, location) (run_googleapis_com:container_instance_count{${local.selectors.cloud_run}})"] },
-    ],
-    var.prometheus_enabled ? [
-      { title = "Predictions a second, by class", queries = ["sum by (predicted_class) (rate(model_predictions_total[5m]))"] },
-      { title = "Errors a second, by kind", queries = ["sum by (error_type) (rate(api_errors_total[5m]))"] },
-      { title = "Instances by model version", queries = ["sum by (version) (model_info)"] },
-      { title = "Drift of the features (0.2: alert)", queries = [local.drift["FeatureDrift"]] },
-      { title = "Drift of the predictions (0.2: alert)", queries = [local.drift["PredictionDrift"]] },
-    ] : [],
-    [
-      { title = "Refused keys in 10 min", queries = ["sum by (error_type) (increase(${local.logged}_refused_keys{monitored_resource=\"${var.measured_at == "uptime_check" ? "gce_instance" : "cloud_run_revision"}\"}[10m]))"] },
-    ],
+    local.platform_tiles,
+    local.log_tiles,
+    var.prometheus_enabled ? concat(local.drift_tiles, local.panel_tiles) : [],
   )
-
-  # the index, without the limit that the alert compares it with
-  drift = { for name in ["FeatureDrift", "PredictionDrift"] : name => regex("^(.*)> *[0-9.]+ and on ", local.policy_expressions[name])[0] }
 }
 
 resource "google_monitoring_dashboard" "default" {

@@ -10,6 +10,8 @@ ROOT = Path(__file__).resolve().parents[1]
 KNOWN = [
     *("install", "train", "promote", "test", "lint", "format", "run", "build", "mlflow-ui", "clean", "help"),
     *("dvc-init", "dvc-repro", "dvc-status", "dvc-push", "dvc-pull", "dvc-pipeline"),
+    *("terraform-init", "terraform-plan", "terraform-apply", "terraform-destroy", "terraform-output"),
+    *("terraform-validate", "terraform-fmt", "terraform-refresh"),
 ]
 
 

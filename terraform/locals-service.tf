@@ -26,4 +26,11 @@ locals {
     RATE_LIMIT_PREDICT       = tostring(local.rate_limits.predict)
     TRUSTED_PROXY_HOPS       = tostring(local.trusted_proxy_hops)
   }
+
+  # Settings that are secrets: name of the variable to name of the secret.
+  secret_environment = local.redis_enabled ? { RATELIMIT_STORAGE_URI = module.redis[0].uri_secret_id } : {}
+
+  # Named here, because the VM reads what module failover, which comes after it, writes.
+  failover_bucket   = "${var.project_id}-failover"
+  failover_settings = "failover/settings.env"
 }

@@ -13,19 +13,40 @@ output "bucket_url" {
   value       = module.storage.urls["models"]
 }
 
+output "build_substitutions" {
+  description = "What cloudbuild.yaml has to be told about this project: gcloud builds submit --substitutions=_ACTION=train,THIS."
+  value       = join(",", [for name, value in local.build_substitutions : "${name}=${value}" if value != ""])
+  sensitive   = true # the candidate's token
+}
+
+output "builder_service_account_id" {
+  description = "Full name of the service account that builds run as."
+  value       = module.identity.ids["builder"]
+}
+
+output "gke_credentials_command" {
+  description = "Command that lets kubectl reach the cluster. null without one."
+  value       = one(module.gke[*].credentials_command)
+}
+
 output "load_balancer_ip" {
   description = "Address that the domain's A record has to point at. null without a load balancer."
-  value       = null # serving
+  value       = one(module.edge[*].ip_address)
 }
 
 output "load_balancer_url" {
   description = "The service's address behind the load balancer. null without one."
-  value       = null # serving
+  value       = one(module.edge[*].url)
 }
 
 output "mlflow_tracking_uri" {
   description = "Where MLflow's artifacts are."
   value       = local.mlflow_tracking_uri
+}
+
+output "mlflow_url" {
+  description = "The MLflow server's address, in a browser and as MLFLOW_TRACKING_URI. null without one."
+  value       = one(module.mlflow[*].tracking_uri)
 }
 
 output "monitoring_enabled" {
@@ -36,6 +57,11 @@ output "monitoring_enabled" {
 output "network_name" {
   description = "The VPC."
   value       = module.network.network_name
+}
+
+output "prediction_dataset" {
+  description = "BigQuery dataset of the log of predictions, PROJECT.DATASET. null without one."
+  value       = one(module.prediction_sink[*].dataset)
 }
 
 output "project_id" {
@@ -65,7 +91,7 @@ output "service_account_id" {
 
 output "service_url" {
   description = "Where to call the service, whatever the scenario. null until an image is deployed."
-  value       = null # serving
+  value       = one(compact(concat(module.edge[*].url, module.fallback_vm[*].url, module.service[*].uri)))
 }
 
 output "subnetwork_name" {
@@ -73,29 +99,34 @@ output "subnetwork_name" {
   value       = module.network.subnetwork_names["primary"]
 }
 
+output "trigger_ids" {
+  description = "Full names of Cloud Build's triggers: data, manual, push. Empty without repository."
+  value       = module.delivery.trigger_ids
+}
+
 output "vm_external_ip" {
   description = "Public address of the VM. null without enable_public_ip."
-  value       = null # serving
+  value       = one(module.fallback_vm[*].external_ip)
 }
 
 output "vm_internal_ip" {
   description = "Private address of the VM. null for a group of VMs: vm_ssh_command finds one."
-  value       = null # serving
+  value       = one(module.fallback_vm[*].internal_ip)
 }
 
 output "vm_name" {
   description = "The VM, or the group of VMs. null without one."
-  value       = null # serving
+  value       = one(module.fallback_vm[*].vm_name)
 }
 
 output "vm_ssh_command" {
   description = "Opens a shell on the VM, or on an instance of the group."
-  value       = null # serving
+  value       = one(module.fallback_vm[*].ssh_command)
 }
 
 output "vm_zone" {
   description = "Zone of the VM; region of a group."
-  value       = null # serving
+  value       = one(module.fallback_vm[*].vm_zone)
 }
 
 output "zone" {

@@ -8,6 +8,11 @@ variable "active_backend" {
     condition     = contains(["auto", "cloud_run", "vm"], var.active_backend)
     error_message = "active_backend is auto, cloud_run or vm."
   }
+
+  validation {
+    condition     = var.active_backend == "auto" || var.enable_load_balancer
+    error_message = "active_backend needs enable_load_balancer = true: without it there is nothing to switch."
+  }
 }
 
 variable "allowed_http_ips" {
@@ -78,6 +83,17 @@ variable "disk_size_gb" {
   }
 }
 
+variable "dns_managed_zone" {
+  description = "Cloud DNS zone that domain is in. With it the name is pointed at the load balancer, and its certificate is ready before. null: the domain's records are kept elsewhere."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.dns_managed_zone == null || var.domain != "" && var.enable_load_balancer
+    error_message = "dns_managed_zone needs domain and enable_load_balancer = true."
+  }
+}
+
 variable "docker_image" {
   description = "The image to serve, REGION-docker.pkg.dev/PROJECT/mlops-repo/iris-api@sha256:... Empty: only the foundation is built, nothing that needs an image."
   type        = string
@@ -137,6 +153,18 @@ variable "failback" {
   validation {
     condition     = contains(["manual", "automatic"], var.failback)
     error_message = "failback is manual or automatic."
+  }
+}
+
+variable "failover_region" {
+  description = "Region of the failover function, its schedule and its state: another one than region, which may be what is down."
+  type        = string
+  default     = "europe-west4"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.failover_region)) && var.failover_region != var.region
+    error_message = "failover_region is another region than region, such as europe-west4."
   }
 }
 
@@ -231,6 +259,11 @@ variable "secondary_region" {
     condition     = var.secondary_region == "" || var.enable_load_balancer
     error_message = "secondary_region needs enable_load_balancer = true: without it nothing would send requests there."
   }
+
+  validation {
+    condition     = var.secondary_region == "" || var.min_instances > 0
+    error_message = "secondary_region needs min_instances of 1 or more: a region without a running instance reports no health."
+  }
 }
 
 variable "vm_image" {
@@ -267,6 +300,18 @@ variable "vm_percent" {
     condition     = var.vm_percent >= 0 && var.vm_percent <= 100 && floor(var.vm_percent) == var.vm_percent
     error_message = "vm_percent is a whole number from 0 to 100."
   }
+
+  validation {
+    condition     = var.vm_percent == 0 || var.enable_load_balancer
+    error_message = "vm_percent needs enable_load_balancer = true, which brings the VM fallback."
+  }
+}
+
+variable "vm_watchdog" {
+  description = "Whether the VMs watch Cloud Run too, beside the failover function: for the day when functions and Cloud Run are down together."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "waf_preview" {

@@ -21,6 +21,12 @@ def program(name: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def find_program():
+    """What `program` does, for tests."""
+    return program
+
+
+@pytest.fixture(scope="session")
 def terraform(tmp_path_factory):
     """Runs a terraform command in terraform/, apart from the state and the provider of a user's own project."""
     command = [program("terraform"), f"-chdir={FOLDER}"]

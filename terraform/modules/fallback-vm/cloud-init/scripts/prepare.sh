@@ -8,37 +8,48 @@ source "$here/google.sh"
 
 say() { printf '%s %s\n' "$(date --utc +%FT%TZ)" "$*"; }
 
-fetch_secrets() {
-  say "API keys: $API_KEY_SECRET"
-  bash "$here/fetch-keys.sh"
-  umask 077
-  : >/run/mlops-api/secrets.env
-  local setting
+secret_settings() {
+  local setting value
   for setting in $SECRET_ENVIRONMENT; do # NAME=projects/P/secrets/S
-    say "${setting%%=*}: ${setting#*=}"
-    printf '%s=%s\n' "${setting%%=*}" "$(read_secret "${setting#*=}")" >>/run/mlops-api/secrets.env
+    value=$(read_secret "${setting#*=}") || return 1
+    printf '%s=%s\n' "${setting%%=*}" "$value"
   done
 }
 
-# The image that Cloud Build rolled out last, and the one before when nobody can be asked: this machine is what is
+# Both are kept while the unit restarts, so that it goes on with what is there when nobody can be asked.
+fetch_secrets() {
+  say "API keys from $API_KEY_SECRET"
+  bash "$here/fetch-keys.sh" || [[ -s /run/mlops-api/keys/$API_KEY_NAME ]]
+  umask 077
+  local settings=/run/mlops-api/secrets.env
+  if secret_settings >"$settings.new"; then
+    mv --force "$settings.new" "$settings"
+  else
+    say "not all of $SECRET_ENVIRONMENT can be read"
+    [[ -f $settings ]]
+  fi
+}
+
+# The image that Cloud Build rolled out last, or the last one known when nobody can be asked: this machine is what is
 # left when much else is down.
 fetch_image() {
-  local known=/var/lib/mlops-api/image image token
-  if image=$(read_object "$IMAGE_OBJECT" | tr --delete '[:space:]') && [[ -n $image ]]; then
-    say "image: $image, from gs://$IMAGE_OBJECT"
-  else
-    image=$(cat "$known")
-    say "image: $image, the last one known, since gs://$IMAGE_OBJECT can't be read"
+  local known=/var/lib/mlops-api/image image previous token
+  previous=$(cat "$known" 2>/dev/null || true)
+  if ! image=$(read_object "$IMAGE_OBJECT" | tr --delete '[:space:]'); then
+    image=$previous
+    say "gs://$IMAGE_OBJECT can't be read"
   fi
+  [[ -n $image ]] || { say "no image is known: gs://$IMAGE_OBJECT has to name one"; return 1; }
+  say "image $image"
   token=$(access_token) || say "no access token"
   if ! docker login --username oauth2accesstoken --password-stdin "https://${image%%/*}" <<<"$token" ||
     ! docker pull --quiet "$image"; then
-    docker image inspect "$image" >/dev/null || { say "the image can't be pulled, and is not on this machine"; return 1; }
-    say "the image can't be pulled; the one on this machine starts"
+    say "the image can't be pulled; is it on this machine?"
+    docker image inspect --format '{{.Id}}' "$image"
   fi
   printf '%s\n' "$image" >"$known"
   printf 'IMAGE=%s\n' "$image" >/run/mlops-api/image.env
-  docker image prune --all --force --filter until=168h >/dev/null
+  if [[ -n $previous && $previous != "$image" ]]; then docker image rm "$previous" >/dev/null || true; fi
 }
 
 main() {

@@ -56,14 +56,14 @@ variable "enable_redis" {
 }
 
 variable "mlflow_image" {
-  description = "Image of the MLflow server, by digest, with mlflow, psycopg2 and Storage's client (docs/operations.md). Needed with enable_mlflow_server."
+  description = "Image of the MLflow server, by digest: the pipeline image iris-api-pipeline. Needed with enable_mlflow_server."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = var.mlflow_image != "" || !var.enable_mlflow_server
-    error_message = "enable_mlflow_server needs mlflow_image, such as europe-west1-docker.pkg.dev/PROJECT/mlops-repo/mlflow@sha256:... (docs/operations.md says how to build it)"
+    error_message = "enable_mlflow_server needs mlflow_image, such as europe-west1-docker.pkg.dev/PROJECT/mlops-repo/iris-api-pipeline@sha256:..."
   }
 }
 

@@ -11,7 +11,7 @@ max_instances        = 10
 deletion_protection  = true
 tags                 = { environment = "production" }
 
-functions_archive   = "../build/functions.zip"
+functions_archive   = "../build/functions-source.zip"
 failback            = "automatic"
 retraining_schedule = "0 3 * * 1"
 repository          = "projects/my-project/locations/europe-west1/connections/github/repositories/mlops-core"

@@ -7,5 +7,5 @@ enable_load_balancer = true
 domain               = "api.example.com"
 cors_origins         = "https://app.example.com"
 min_instances        = 1
-functions_archive    = "../build/functions.zip"
+functions_archive    = "../build/functions-source.zip"
 iap_tunnel_users     = ["group:operators@example.com"]

@@ -63,6 +63,10 @@ resource "google_cloud_run_v2_service" "default" {
         value = "https://${local.host}"
       }
       env {
+        name  = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"
+        value = "false" # background jobs have no processor time between requests
+      }
+      env {
         name  = "MLFLOW_DISABLE_TELEMETRY"
         value = "true"
       }

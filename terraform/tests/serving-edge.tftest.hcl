@@ -139,18 +139,18 @@ run "counts_each_request_once_with_the_service_s_limits" {
   }
 
   assert {
-    condition     = length([for rule in google_compute_security_policy.default[0].rule : rule if length(rule.rate_limit_options) > 0]) == 2
-    error_message = "one rule for requests with a key, one for those without"
+    condition     = length([for rule in google_compute_security_policy.default[0].rule : rule if length(rule.rate_limit_options) > 0]) == 3
+    error_message = "one rule for the failover's probes, one for requests with a key, one for those without"
   }
 
   assert {
-    condition     = one([for rule in google_compute_security_policy.default[0].rule : rule.rate_limit_options[0] if rule.action == "throttle"]).rate_limit_threshold[0].count == 1000 + 50 + 300
+    condition     = one([for rule in google_compute_security_policy.default[0].rule : rule.rate_limit_options[0] if rule.priority == 2000]).rate_limit_threshold[0].count == 1000 + 50 + 300
     error_message = "a key may do at the edge what the service lets it do: predict, model_info and health together"
   }
 
   assert {
     condition = alltrue([
-      for limit in [one([for rule in google_compute_security_policy.default[0].rule : rule.rate_limit_options[0] if rule.action == "throttle"])] :
+      for limit in [one([for rule in google_compute_security_policy.default[0].rule : rule.rate_limit_options[0] if rule.priority == 2000])] :
       limit.enforce_on_key == "HTTP_HEADER" && limit.enforce_on_key_name == "X-API-Key" && limit.conform_action == "allow" && limit.exceed_action == "deny(429)" && limit.rate_limit_threshold[0].interval_sec == 60
     ])
     error_message = "requests with a key are counted by the key, in the service's minutes"
@@ -165,8 +165,13 @@ run "counts_each_request_once_with_the_service_s_limits" {
   }
 
   assert {
-    condition     = one([for rule in google_compute_security_policy.default[0].rule : rule.match[0].expr[0].expression if rule.action == "throttle"]) == "has(request.headers['x-api-key'])"
+    condition     = one([for rule in google_compute_security_policy.default[0].rule : rule.match[0].expr[0].expression if rule.priority == 2000]) == "has(request.headers['x-api-key'])"
     error_message = "the throttle is for requests that carry a key"
+  }
+
+  assert {
+    condition     = strcontains(one([for rule in google_compute_security_policy.default[0].rule : rule.match[0].expr[0].expression if rule.priority == 1990]), "endsWith('-${output.probe_token}')")
+    error_message = "probes are known by their token, and not counted among the requests without a key"
   }
 
   assert {

@@ -60,7 +60,7 @@ run "rolls_without_losing_capacity" {
       for policy in google_compute_region_instance_group_manager.default.update_policy :
       policy.minimal_action == "REPLACE" && policy.max_surge_fixed == 3 && policy.max_unavailable_fixed == 0
     ])
-    error_message = "what Cloud Build's rolling-action sets (README.md)"
+    error_message = "what Cloud Build rolls with (docs/failover.md)"
   }
 
   assert {

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.terraform
 def run(*command, check=True, timeout=600, **options):
     result = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **options)
     if check and result.returncode:
-        pytest.fail(f"{' '.join(map(str, command))}: {result.returncode}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}")
+        pytest.fail(f"{' '.join(command)}: {result.returncode}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}")
     return result
 
 
@@ -149,10 +149,11 @@ def service_image(docker, bundle_folder, tmp_path_factory):
 
 
 class Machine:
-    """A VM in a container, and what it finds of Google."""
+    """A VM in a container, and what it finds of Google: a folder of its data, and the containers that play it."""
 
-    def __init__(self, docker, name, google):
-        self.docker, self.name, self.google = docker, name, google
+    def __init__(self, docker, name, google, played):
+        self.docker, self.name, self.google, self.played = docker, name, google, played
+        self.digests = {}
 
     def run(self, *command, **options):
         return self.docker("exec", self.name, *command, **options)
@@ -172,8 +173,8 @@ class Machine:
 
     def ask(self, path, *options):
         """Status and body of the service's answer on the machine's own port."""
-        answer = self.shell(f"curl -s -m 10 -w '\\n%{{http_code}}' {' '.join(options)} http://localhost:8000{path} || true")
-        body, _, status = answer.rpartition("\n")
+        command = f"curl -s -m 10 -w '\\n%{{http_code}}' {' '.join(options)} http://localhost:8000{path} || true"
+        body, _, status = self.shell(command).rpartition("\n")
         return int(status or 0), body
 
     def wait_until_ready(self, seconds=180):
@@ -188,53 +189,57 @@ class Machine:
         return json.loads(self.run("docker", "inspect", "iris-api").stdout)[0]["Config"]["Image"]
 
 
-def start(docker, image, network, *options):
-    name = f"iris-vm-test-{uuid.uuid4().hex[:8]}"
-    docker("run", "--detach", "--name", name, "--network", network, *options, image)
-    return name
+@pytest.fixture(scope="module")
+def start(docker, machine_image):
+    """Starts a container in a network of its own, and gives its name; all go at the end."""
+    network = f"iris-vm-test-{uuid.uuid4().hex[:8]}"
+    docker("network", "create", network)
+    started = []
+
+    def run_container(*options, program=()):
+        started.append(f"{network}-{len(started)}")
+        entrypoint = ["--entrypoint", program[0]] if program else []
+        docker(
+            *("run", "--detach", "--name", started[-1], "--network", network),
+            *(*options, *entrypoint, machine_image, *program[1:]),
+        )
+        return started[-1]
+
+    yield run_container
+    docker("rm", "--force", "--volumes", *started, check=False)
+    docker("network", "rm", network, check=False)
 
 
 @pytest.fixture(scope="module")
-def machine(find_program, docker, machine_image, service_image, fallback, tmp_path_factory):
+def machine(find_program, docker, start, service_image, fallback, tmp_path_factory):
     """A machine that has booted with the user-data, and pulled the service's image from the registry."""
     folder = tmp_path_factory.mktemp("machine")
     for name in ("google", "tls", "boot"):
         (folder / name).mkdir()
-    names = ",".join(f"DNS:{name}" for name in (REGISTRY, *GOOGLE))
+    names = "subjectAltName=" + ",".join(f"DNS:{name}" for name in (REGISTRY, *GOOGLE))
     run(
-        *(find_program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=stand-in"),
-        *("-addext", f"subjectAltName={names}"),
+        *(find_program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+        *("-subj", "/CN=stand-in", "-addext", names),
         *("-keyout", str(folder / "tls" / "server.key"), "-out", str(folder / "tls" / "server.crt")),
     )
     (folder / "boot" / "user-data").write_text(fallback, encoding="utf-8")
     (folder / "boot" / "meta-data").write_text("instance-id: iris-api-server-test\n", encoding="utf-8")
-    network = f"iris-vm-test-{uuid.uuid4().hex[:8]}"
-    docker("network", "create", network)
-    shared = ["--volume", f"{folder}/tls:/tls:ro", "--volume", f"{MACHINE}:/machine:ro"]
-    containers = []
-    try:
-        aliases = [word for name in GOOGLE for word in ("--network-alias", name)]
-        played = ["--volume", f"{folder}/google:/google:ro", "--entrypoint", "python3"]
-        containers.append(start_program(docker, machine_image, network, [*shared, *aliases, *played], "/machine/google.py"))
-        registry = [*shared, "--network-alias", REGISTRY, "--entrypoint", "docker-registry"]
-        containers.append(start_program(docker, machine_image, network, registry, "serve", "/machine/registry.yml"))
-        trusted = f"{folder}/tls/server.crt:/usr/local/share/ca-certificates/stand-in.crt:ro"
-        seed = f"{folder}/boot:/var/lib/cloud/seed/nocloud:ro"
-        options = [*RIGHTS.split(), *ROOM.split(), "--volume", trusted, "--volume", seed]
-        containers.append(start(docker, machine_image, network, *options))
-        vm = Machine(docker, containers[-1], folder / "google")
-        vm.others = containers[:-1]
-        boot(vm, service_image)
-        yield vm
-    finally:
-        docker("rm", "--force", "--volumes", *containers, check=False)
-        docker("network", "rm", network, check=False)
-
-
-def start_program(docker, image, network, options, *words):
-    name = f"iris-vm-test-{uuid.uuid4().hex[:8]}"
-    docker("run", "--detach", "--name", name, "--network", network, *options, image, *words)
-    return name
+    played = [f"--volume={folder}/tls:/tls:ro", f"--volume={MACHINE}:/machine:ro"]
+    google = start(
+        *(*played, f"--volume={folder}/google:/google:ro", *(f"--network-alias={name}" for name in GOOGLE)),
+        program=("python3", "/machine/google.py"),
+    )
+    registry = start(
+        *(*played, f"--network-alias={REGISTRY}"), program=("docker-registry", "serve", "/machine/registry.yml")
+    )
+    vm = start(
+        *(*RIGHTS.split(), *ROOM.split()),
+        f"--volume={folder}/tls/server.crt:/usr/local/share/ca-certificates/stand-in.crt:ro",
+        f"--volume={folder}/boot:/var/lib/cloud/seed/nocloud:ro",
+    )
+    machine = Machine(docker, vm, folder / "google", [google, registry])
+    boot(machine, service_image)
+    return machine
 
 
 def boot(vm, service_image):
@@ -248,11 +253,10 @@ def boot(vm, service_image):
     # the same image once more, with another digest
     vm.shell(f"printf 'FROM {service_image}\\nLABEL roll=2\\n' | docker build --quiet --tag {REPOSITORY}:2 -")
     vm.shell(f"docker login --username oauth2accesstoken --password-stdin {REGISTRY} <<<{TOKEN}")
-    vm.digests = {}
     for tag in ("1", "2"):
         vm.shell(f"docker push --quiet {REPOSITORY}:{tag}")
         vm.digests[tag] = vm.shell(f"docker inspect --format '{{{{index .RepoDigests 0}}}}' {REPOSITORY}:{tag}").strip()
-    vm.shell("docker logout " + REGISTRY + "; docker image rm --force $(docker images --quiet | sort --unique)")
+    vm.shell(f"docker logout {REGISTRY} && docker image prune --all --force")
     vm.secret("mlops-api-key", KEY + "\n")
     vm.secret("iris-api-limits-uri", "memory://")
     vm.object("iris-test-ml-models/deployment/vm-image.txt", vm.digests["1"] + "\n")
@@ -361,7 +365,7 @@ def test_restarted_unit_takes_the_image_that_was_rolled_out(machine):
 
 
 def test_restarted_unit_goes_on_when_google_is_down(machine):
-    machine.docker("stop", "--time", "1", *machine.others)
+    machine.docker("stop", "--time", "1", *machine.played)
     machine.run("systemctl", "restart", "mlops-api")
     machine.wait_until_ready()
     assert machine.image() == machine.digests["2"]

@@ -85,6 +85,29 @@ resource "google_compute_security_policy" "default" {
     }
   }
 
+  # The failover's probes carry no key, and all VMs have one address in common. A probe that is refused here would count as
+  # an answer, so they have a rate of their own, which no number of controllers reaches.
+  rule {
+    description = "Probes of the failover: by the backend that they name"
+    priority    = 1990
+    action      = "throttle"
+    match {
+      expr {
+        expression = "has(request.headers['x-probe-backend']) && request.headers['x-probe-backend'].endsWith('-${local.probe_token}')"
+      }
+    }
+    rate_limit_options {
+      conform_action      = "allow"
+      exceed_action       = "deny(429)"
+      enforce_on_key      = "HTTP_HEADER"
+      enforce_on_key_name = "X-Probe-Backend"
+      rate_limit_threshold {
+        count        = 600
+        interval_sec = 60
+      }
+    }
+  }
+
   rule {
     description = "With a key: as many a minute as the service answers"
     priority    = 2000

@@ -49,7 +49,7 @@ resource "google_compute_region_instance_group_manager" "default" {
     force_update_on_repair = "YES"
   }
 
-  # Cloud Build rolls with the same values (README.md), so that there is nothing for Terraform to put back.
+  # Cloud Build rolls with the same values (docs/failover.md), so that there is nothing for Terraform to put back.
   update_policy {
     type                           = "PROACTIVE"
     minimal_action                 = var.public == null ? "REPLACE" : "RESTART"

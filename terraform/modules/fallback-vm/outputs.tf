@@ -33,8 +33,15 @@ output "ssh_command" {
   value = join(" ", [
     "gcloud compute ssh --tunnel-through-iap --project=${var.project_id}",
     "$(gcloud compute instance-groups managed list-instances ${var.name} --project=${var.project_id} --region=${var.region}",
-    "--filter='instanceStatus=RUNNING' --limit=1 --format='value(instance)')",
+    "--filter=instanceStatus=RUNNING --limit=1 --uri)",
   ])
+}
+
+output "url" {
+  description = "Address of a public VM; null behind the load balancer."
+  value = var.public == null ? null : (
+    local.tls ? "https://${var.public.domain}" : "http://${google_compute_address.public[0].address}:${var.container_port}"
+  )
 }
 
 output "vm_name" {
@@ -45,11 +52,4 @@ output "vm_name" {
 output "vm_zone" {
   description = "Zone or, of a group, region."
   value       = google_compute_region_instance_group_manager.default.region
-}
-
-output "url" {
-  description = "Address of a public VM; null behind the load balancer."
-  value = var.public == null ? null : (
-    local.tls ? "https://${var.public.domain}" : "http://${google_compute_address.public[0].address}:${var.container_port}"
-  )
 }

@@ -49,7 +49,7 @@ resource "google_cloud_run_v2_service" "default" {
         startup_cpu_boost = true
 
         # CPU between requests is for the collector alone, which scrapes then. Without it nothing is paid for while
-        # nobody calls; with it an instance costs its whole life, about 100 USD for a month (README.md).
+        # nobody calls; with it an instance costs its whole life, about 100 USD for a month (docs/infrastructure.md).
         cpu_idle = !var.metrics_collector
       }
 

@@ -1,4 +1,7 @@
-"""Answers as the metadata server, Secret Manager and Storage do, from files: /google/secrets/P/S and /google/objects/B/NAME."""
+"""Answers as the metadata server, Secret Manager and Storage do.
+
+Secrets are the files /google/secrets/PROJECT/NAME, objects /google/objects/BUCKET/NAME: a test changes them there.
+"""
 
 import base64
 import json

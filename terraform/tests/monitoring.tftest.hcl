@@ -99,7 +99,7 @@ run "checks_that_predictions_work" {
   assert {
     condition = (
       one(google_monitoring_slo.default["availability"].request_based_sli[0].good_total_ratio[*].bad_service_filter)
-      == "metric.type=\"run.googleapis.com/request_count\" resource.type=\"cloud_run_revision\" resource.label.service_name=\"iris-api\" metric.label.response_code_class=\"5xx\""
+      == "metric.type=\"run.googleapis.com/request_count\" AND resource.type=\"cloud_run_revision\" AND resource.label.service_name=\"iris-api\" AND metric.label.response_code_class=\"5xx\""
     )
     error_message = "on its own address, the service is measured by Cloud Run"
   }

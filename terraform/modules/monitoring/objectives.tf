@@ -5,14 +5,14 @@
 locals {
   metrics = {
     load_balancer = {
-      resource = "resource.type=\"https_lb_rule\" resource.label.backend_target_name=one_of(${join(", ", formatlist("\"%s\"", var.backend_names))})"
+      resource = "resource.type=\"https_lb_rule\" AND resource.label.backend_target_name=one_of(${join(", ", formatlist("\"%s\"", var.backend_names))})"
       requests = "metric.type=\"loadbalancing.googleapis.com/https/request_count\""
       failed   = "metric.label.response_code_class=500"
       answered = "metric.label.response_code_class=200"
       latency  = "metric.type=\"loadbalancing.googleapis.com/https/backend_latencies\""
     }
     cloud_run = {
-      resource = "resource.type=\"cloud_run_revision\" resource.label.service_name=\"${var.service_name}\""
+      resource = "resource.type=\"cloud_run_revision\" AND resource.label.service_name=\"${var.service_name}\""
       requests = "metric.type=\"run.googleapis.com/request_count\""
       failed   = "metric.label.response_code_class=\"5xx\""
       answered = "metric.label.response_code_class=\"2xx\""
@@ -59,15 +59,15 @@ resource "google_monitoring_slo" "default" {
       dynamic "good_total_ratio" {
         for_each = each.key == "availability" ? [1] : []
         content {
-          total_service_filter = "${request_based_sli.value.requests} ${request_based_sli.value.resource}"
-          bad_service_filter   = "${request_based_sli.value.requests} ${request_based_sli.value.resource} ${request_based_sli.value.failed}"
+          total_service_filter = "${request_based_sli.value.requests} AND ${request_based_sli.value.resource}"
+          bad_service_filter   = "${request_based_sli.value.requests} AND ${request_based_sli.value.resource} AND ${request_based_sli.value.failed}"
         }
       }
 
       dynamic "distribution_cut" {
         for_each = each.key == "latency" ? [1] : []
         content {
-          distribution_filter = "${request_based_sli.value.latency} ${request_based_sli.value.resource} ${request_based_sli.value.answered}"
+          distribution_filter = "${request_based_sli.value.latency} AND ${request_based_sli.value.resource} AND ${request_based_sli.value.answered}"
 
           range {
             max = var.latency_seconds * 1000 # both metrics are in milliseconds

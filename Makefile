@@ -126,7 +126,7 @@ build: train ## Build the serving image around the released model
 ##@ Infrastructure
 
 TERRAFORM := terraform -chdir=terraform
-CHECKOV := $(UV) tool run --quiet --python 3.13 checkov@3.3.30
+CHECKOV := $(UV) tool run --quiet --python $(VENV)/bin/python checkov@3.3.30
 
 .PHONY: bootstrap
 bootstrap: ## From an empty project to a prediction: foundation, first build, service (terraform/bootstrap.sh)

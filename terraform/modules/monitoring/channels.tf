@@ -2,8 +2,8 @@
 
 locals {
   channels = { for channel in var.notification_channels : channel => {
-    type   = split(":", channel)[0]
-    target = join(":", slice(split(":", channel), 1, length(split(":", channel))))
+    type   = regex("^[a-z]+", channel)
+    target = trimprefix(channel, "${regex("^[a-z]+", channel)}:")
   } }
   topics = { for key, channel in local.channels : key => channel.target if channel.type == "pubsub" }
 

@@ -78,11 +78,12 @@ make_key() {
 
 # The newest image of the service, by digest; nothing when there is none. Layer caches are no image.
 newest_image() {
-  local registry digest
-  registry=$(output artifact_registry)
-  digest=$(gcloud artifacts docker images list "$registry/iris-api" --include-tags --filter='NOT tags:buildcache' \
-    --sort-by=~UPDATE_TIME --limit=1 --format='value(version)' 2>/dev/null) || return 0
-  [[ -z $digest ]] || printf '%s/iris-api@%s' "$registry" "$digest"
+  local repository digest
+  repository=$(output artifact_registry)/iris-api
+  digest=$(gcloud artifacts docker images list "$repository" --include-tags \
+    --filter="package=$repository AND NOT tags:buildcache" --format='value(updateTime,version)' 2>/dev/null |
+    sort | tail -1 | cut -f2) || return 0 # the images of a repository that never had one can't be listed
+  [[ -z $digest ]] || printf '%s@%s' "$repository" "$digest"
 }
 
 build_image() {

@@ -74,7 +74,7 @@ module "registry" {
 
   project_id = module.project_services.project_id
   region     = var.region
-  readers    = { for key in ["runtime", "vm"] : key => module.identity.members[key] }
+  readers    = { vm = module.identity.members["vm"] } # Cloud Run pulls as Google's own agent
   writers    = { builder = module.identity.members["builder"] }
   kms_key    = lookup(local.kms_keys, "registry", null)
   labels     = local.labels

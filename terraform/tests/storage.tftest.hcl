@@ -31,7 +31,7 @@ run "buckets_are_private_and_keep_what_counts" {
 
   assert {
     condition = toset([for bucket in google_storage_bucket.default : bucket.name]) == toset([
-      "iris-test-dvc-cache", "iris-test-logs", "iris-test-ml-models", "iris-test_europe-west1_cloudbuild",
+      "iris-test-dvc-cache", "iris-test-logs", "iris-test-ml-models", "iris-test_cloudbuild",
     ])
     error_message = "The buckets have the names that users' scripts rely on."
   }

@@ -28,7 +28,10 @@ case "$*" in
 "$REFUSES"*) exit 1 ;;
 "billing projects describe"*) echo "${BILLING:-True}" ;;
 "storage buckets describe"*) exit 1 ;;
-"artifacts docker images list"*) [[ -f $BUILT ]] && echo sha256:1111 ;;
+"artifacts docker images list"*)
+  [[ -f $BUILT ]] || exit 1
+  printf '2026-11-02T10:00:00\tsha256:1111\n2026-11-01T10:00:00\tsha256:0000\n'
+  ;;
 "builds submit"*) touch "$BUILT" ;;
 esac
 exit 0
@@ -124,6 +127,12 @@ def test_failed_build_leaves_the_service_alone(project):
     assert result.returncode != 0
     assert not (project / "deployed").exists()
     assert not (project / "terraform/image.auto.tfvars").exists()
+
+
+def test_build_without_an_image_says_where_to_look(project):
+    result = bootstrap(project, BUILT=str(project / "missing" / "built"))
+    assert result.returncode != 0
+    assert "gcloud builds list" in result.stderr
 
 
 def test_service_that_is_there_is_not_taken_away(project):

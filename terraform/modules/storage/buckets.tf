@@ -3,7 +3,7 @@
 
 locals {
   buckets = {
-    builds = { name = "${var.project_id}_${var.region}_cloudbuild", current_days = 30, replaced_days = 1 } # where gcloud builds submit --region puts sources
+    builds = { name = "${var.project_id}_cloudbuild", current_days = 30, replaced_days = 1 } # where gcloud builds submit puts sources
     dvc    = { name = "${var.project_id}-dvc-cache", current_days = null, replaced_days = 90 }
     logs   = { name = "${var.project_id}-logs", current_days = 90, replaced_days = 1 }
     models = { name = var.models_bucket, current_days = null, replaced_days = 90 }

@@ -3,7 +3,6 @@
 
 locals {
   security_policy = one(google_compute_security_policy.default[*].id)
-  vm_enabled      = var.vm != null
   host            = local.tls ? var.domain : google_compute_global_address.default.address
 }
 
@@ -102,8 +101,6 @@ resource "google_compute_backend_service" "candidate" {
 }
 
 resource "google_compute_health_check" "vm" {
-  count = local.vm_enabled ? 1 : 0
-
   project             = var.project_id
   name                = "${var.name}-vm"
   check_interval_sec  = 5
@@ -122,8 +119,6 @@ resource "google_compute_health_check" "vm" {
 }
 
 resource "google_compute_backend_service" "vm" {
-  count = local.vm_enabled ? 1 : 0
-
   project                         = var.project_id
   name                            = "${var.name}-vm"
   load_balancing_scheme           = "EXTERNAL_MANAGED"
@@ -131,7 +126,7 @@ resource "google_compute_backend_service" "vm" {
   port_name                       = var.vm.port_name
   timeout_sec                     = var.timeout_seconds
   connection_draining_timeout_sec = 30
-  health_checks                   = [google_compute_health_check.vm[0].id]
+  health_checks                   = [google_compute_health_check.vm.id]
   security_policy                 = local.security_policy
 
   backend {

@@ -1,12 +1,10 @@
 output "backend_names" {
-  description = "Names of the backend services: cloud_run, candidate, and vm with a fallback."
-  value = merge(
-    {
-      candidate = google_compute_backend_service.candidate.name
-      cloud_run = google_compute_backend_service.cloud_run.name
-    },
-    { for backend in google_compute_backend_service.vm : "vm" => backend.name },
-  )
+  description = "Names of the backend services."
+  value = {
+    candidate = google_compute_backend_service.candidate.name
+    cloud_run = google_compute_backend_service.cloud_run.name
+    vm        = google_compute_backend_service.vm.name
+  }
 }
 
 output "candidate_token" {
@@ -52,11 +50,11 @@ output "url" {
 }
 
 output "url_map_ids" {
-  description = "Ids of the URL maps: primary, and fallback with a VM."
+  description = "Ids of the URL maps: primary and fallback."
   value       = { for name, map in google_compute_url_map.default : name => map.id }
 }
 
 output "vm_backend_id" {
-  description = "Backend service of the fallback; null without one."
+  description = "Backend service of the fallback."
   value       = local.backend_ids.vm
 }

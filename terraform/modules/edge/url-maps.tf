@@ -11,31 +11,25 @@
 locals {
   backend_ids = {
     cloud_run = google_compute_backend_service.cloud_run.id
-    vm        = one(google_compute_backend_service.vm[*].id)
+    vm        = google_compute_backend_service.vm.id
   }
 
-  cloud_run_first = local.vm_enabled ? { cloud_run = 100 - var.vm_percent, vm = var.vm_percent } : { cloud_run = 100 }
+  cloud_run_first = { for backend, percent in { cloud_run = 100 - var.vm_percent, vm = var.vm_percent } : backend => percent if percent > 0 }
   vm_only         = { vm = 100 }
 
-  weights = {
+  maps = {
     auto      = { primary = local.cloud_run_first, fallback = local.vm_only }
     cloud_run = { primary = local.cloud_run_first, fallback = local.cloud_run_first }
     vm        = { primary = local.vm_only, fallback = local.vm_only }
   }[var.active_backend]
 
-  maps = local.vm_enabled ? local.weights : { primary = local.weights.primary }
-
   # Requests that name their backend, whichever map is live: the failover's probes, and Cloud Build's smoke test of a
   # candidate. The tokens keep strangers from choosing; they open nothing, Cloud Armor and the API key stand behind them.
-  named_backends = merge(
-    {
-      candidate = { header = "X-Candidate", value = local.candidate_token, backend = google_compute_backend_service.candidate.id }
-      run       = { header = "X-Probe-Backend", value = "run-${local.probe_token}", backend = local.backend_ids.cloud_run }
-    },
-    local.vm_enabled ? {
-      vm = { header = "X-Probe-Backend", value = "vm-${local.probe_token}", backend = local.backend_ids.vm }
-    } : {},
-  )
+  named_backends = {
+    candidate = { header = "X-Candidate", value = local.candidate_token, backend = google_compute_backend_service.candidate.id }
+    run       = { header = "X-Probe-Backend", value = "run-${local.probe_token}", backend = local.backend_ids.cloud_run }
+    vm        = { header = "X-Probe-Backend", value = "vm-${local.probe_token}", backend = local.backend_ids.vm }
+  }
 
   candidate_token = terraform_data.tokens["candidate"].output
   probe_token     = terraform_data.tokens["probe"].output
@@ -92,13 +86,6 @@ resource "google_compute_url_map" "default" {
           }
         }
       }
-    }
-  }
-
-  lifecycle {
-    precondition {
-      condition     = local.vm_enabled || var.active_backend != "vm" && var.vm_percent == 0
-      error_message = "active_backend = \"vm\" and vm_percent need the VM fallback."
     }
   }
 }

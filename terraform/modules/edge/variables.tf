@@ -68,9 +68,9 @@ variable "timeout_seconds" {
 }
 
 variable "vm" {
-  description = "Instance group of the fallback and the name of its port; null: no fallback."
+  description = "Instance group of the fallback, and the name of its port."
   type        = object({ instance_group = string, port_name = string })
-  default     = null
+  nullable    = false
 }
 
 variable "vm_percent" {

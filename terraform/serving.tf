@@ -31,6 +31,7 @@ module "edge" {
   dns_managed_zone   = var.dns_managed_zone
   cloud_run          = { service = module.service[0].name, regions = module.service[0].locations }
   vm                 = { instance_group = module.fallback_vm[0].instance_group, port_name = module.fallback_vm[0].port_name }
+  timeout_seconds    = module.service[0].timeout_seconds
   active_backend     = var.active_backend
   vm_percent         = var.vm_percent
   enable_cloud_armor = var.enable_cloud_armor
@@ -70,6 +71,7 @@ module "failover" {
   count  = local.failover_enabled ? 1 : 0
 
   project_id      = module.project_services.project_id
+  name            = "fail-over"
   region          = var.failover_region
   bucket          = local.failover_bucket
   settings_object = local.failover_settings

@@ -37,6 +37,8 @@ variables {
   cloud_run   = { service = "iris-api", regions = { primary = "europe-west1" } }
   vm          = { instance_group = "group", port_name = "http" }
   rate_limits = { auth_failures = 10, health = 30, model_info = 20, predict = 10 }
+
+  timeout_seconds = 60
 }
 
 run "stands_behind_cloud_armor" {
@@ -324,7 +326,7 @@ run "serves_https_and_redirects_http" {
   }
 
   assert {
-    condition     = google_compute_ssl_policy.default.min_tls_version == "TLS_1_2" && google_compute_target_https_proxy.default[0].ssl_policy == google_compute_ssl_policy.default.id
+    condition     = google_compute_ssl_policy.default[0].min_tls_version == "TLS_1_2" && google_compute_target_https_proxy.default[0].ssl_policy == google_compute_ssl_policy.default[0].id
     error_message = "TLS 1.2 at least"
   }
 

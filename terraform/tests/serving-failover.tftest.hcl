@@ -6,6 +6,7 @@ mock_provider "google" {
 
 variables {
   project_id      = "iris-test"
+  name            = "fail-over"
   region          = "europe-west4"
   bucket          = "iris-test-failover"
   settings_object = "failover/settings.env"

@@ -9,6 +9,7 @@ variables {
   region                = "europe-west1"
   name                  = "iris-api-server"
   machine_type          = "e2-small"
+  max_instances         = 3
   boot_image            = "projects/cos-cloud/global/images/family/cos-stable"
   disk_size_gb          = 20
   subnetwork_id         = "subnet"

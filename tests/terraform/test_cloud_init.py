@@ -356,6 +356,20 @@ def test_failover_gets_the_newest_settings_and_keeps_them(machine):
     assert machine.shell("cat /var/lib/mlops-api/failover.env") == "FAILOVER_ACTIVE_BACKEND=auto\n"
 
 
+def test_start_without_an_image_says_what_is_missing(machine):
+    named = machine.google / "objects/iris-test-ml-models/deployment/vm-image.txt"
+    named.rename(named.with_suffix(".away"))
+    machine.shell("mv /var/lib/mlops-api/image /var/lib/mlops-api/image.away")
+    prepare = "set -a; source /var/lib/mlops-api/vm.env; bash /var/lib/mlops-api/prepare.sh"
+    result = machine.run("bash", "-c", prepare, check=False)
+    assert result.returncode != 0
+    missing = "no image is known: gs://iris-test-ml-models/deployment/vm-image.txt has to name one"
+    assert missing in result.stdout
+    assert missing in machine.shell("tail --lines=1 /var/log/startup.log")
+    named.with_suffix(".away").rename(named)
+    machine.shell("mv /var/lib/mlops-api/image.away /var/lib/mlops-api/image")
+
+
 def test_restarted_unit_takes_the_image_that_was_rolled_out(machine):
     machine.object("iris-test-ml-models/deployment/vm-image.txt", machine.digests["2"] + "\n")
     machine.run("systemctl", "restart", "mlops-api")

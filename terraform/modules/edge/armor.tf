@@ -15,15 +15,6 @@ locals {
     scannerdetection = 1060
     sessionfixation  = 1070
   }
-
-  # What the service itself lets one key do in a minute. The edge refuses nothing that the service would answer, and
-  # keeps the rest away from it, however many instances there are to count for themselves.
-  requests_per_key = var.rate_limits.predict + var.rate_limits.model_info + var.rate_limits.health
-
-  # Without a key: the service's limits per client, and the pages that it does not limit (a visit to /docs loads six
-  # files). Twice as many in a minute is no person any more.
-  unlimited_pages      = 60
-  requests_per_address = var.rate_limits.health + var.rate_limits.auth_failures + local.unlimited_pages
 }
 
 resource "google_compute_security_policy" "default" {

@@ -74,6 +74,8 @@ resource "google_certificate_manager_certificate_map_entry" "default" {
 }
 
 resource "google_compute_ssl_policy" "default" {
+  count = local.tls ? 1 : 0
+
   project         = var.project_id
   name            = var.name
   profile         = "MODERN"

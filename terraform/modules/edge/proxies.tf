@@ -4,7 +4,7 @@ resource "google_compute_target_https_proxy" "default" {
   project          = var.project_id
   name             = var.name
   url_map          = google_compute_url_map.default["primary"].id
-  ssl_policy       = google_compute_ssl_policy.default.id
+  ssl_policy       = google_compute_ssl_policy.default[0].id
   ssl_certificates = local.zone_managed ? null : google_compute_managed_ssl_certificate.default[*].id
   certificate_map  = local.zone_managed ? "//certificatemanager.googleapis.com/${google_certificate_manager_certificate_map.default[0].id}" : null
 

@@ -61,9 +61,8 @@ variable "rate_limits" {
 }
 
 variable "timeout_seconds" {
-  description = "Time that a request may take, the same as Cloud Run's."
+  description = "Time that a request to the VM may take: as much as Cloud Run gives."
   type        = number
-  default     = 60
   nullable    = false
 }
 

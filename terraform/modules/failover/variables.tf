@@ -42,9 +42,8 @@ variable "log_bucket" {
 }
 
 variable "name" {
-  description = "Name of function, topic and job."
+  description = "Name of function, topic, job and registry."
   type        = string
-  default     = "fail-over"
   nullable    = false
 }
 

@@ -73,7 +73,7 @@ resource "google_compute_region_autoscaler" "default" {
   target  = google_compute_region_instance_group_manager.default.id
 
   autoscaling_policy {
-    min_replicas    = var.min_instances
+    min_replicas    = 1 # stands ready: a failover can't wait for a boot
     max_replicas    = var.max_instances
     cooldown_period = 90
 

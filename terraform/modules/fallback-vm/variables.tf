@@ -62,14 +62,6 @@ variable "machine_type" {
 variable "max_instances" {
   description = "Most instances behind the load balancer."
   type        = number
-  default     = 3
-  nullable    = false
-}
-
-variable "min_instances" {
-  description = "Instances that stand ready behind the load balancer."
-  type        = number
-  default     = 1
   nullable    = false
 }
 

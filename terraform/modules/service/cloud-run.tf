@@ -1,3 +1,7 @@
+locals {
+  timeout_seconds = 60 # a batch of the largest size takes a few
+}
+
 resource "google_cloud_run_v2_service" "default" {
   for_each = var.regions
 
@@ -25,7 +29,7 @@ resource "google_cloud_run_v2_service" "default" {
   template {
     service_account       = var.service_account_email
     execution_environment = "EXECUTION_ENVIRONMENT_GEN2" # real cgroup limits and full system calls; needs 512 MiB
-    timeout               = "${var.timeout_seconds}s"
+    timeout               = "${local.timeout_seconds}s"
 
     # One process on one core answers a row in well under a millisecond, on four threads. Fewer than this, and slow
     # uploads would start instances that have nothing to compute; more, and a burst of large batches would wait for one

@@ -91,13 +91,6 @@ variable "service_account_email" {
   nullable    = false
 }
 
-variable "timeout_seconds" {
-  description = "Time that a request may take."
-  type        = number
-  default     = 60
-  nullable    = false
-}
-
 variable "vpc" {
   description = "Network that private addresses are reached through, with its subnets by the regions' roles; null: none."
   type        = object({ network_id = string, subnetwork_ids = map(string) })

@@ -5,8 +5,9 @@ metadata=http://metadata.google.internal/computeMetadata/v1
 secrets=https://secretmanager.googleapis.com/v1
 storage=https://storage.googleapis.com
 
+# Tried three times, then given up soon: this machine has to start while much else is down.
 fetch() {
-  curl --fail --silent --show-error --retry 4 --retry-connrefused --connect-timeout 5 --max-time 20 "$@"
+  curl --fail --silent --show-error --retry 2 --retry-connrefused --connect-timeout 3 --max-time 10 "$@"
 }
 
 # The value of one string in a JSON answer.

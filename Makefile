@@ -201,6 +201,49 @@ test-rollout: install build ## Prove with containers, HAProxy and wrk that a rol
 functions-source: | $(VENV)/bin/python ## Write build/functions-source and its zip for Cloud Run functions (ARGS=--with-model)
 	@python -m pipeline.functions_source $(ARGS)
 
+##@ Infrastructure
+
+TERRAFORM := terraform -chdir=terraform
+CHECKOV := $(UV) tool run --quiet --python $(VENV)/bin/python checkov@3.3.30
+
+.PHONY: bootstrap
+bootstrap: ## From an empty project to a prediction: foundation, first build, service (terraform/bootstrap.sh)
+	@terraform/bootstrap.sh $(ARGS)
+
+.PHONY: terraform-init terraform-validate terraform-fmt terraform-plan terraform-apply terraform-destroy
+terraform-init: ## Fetch the provider and connect to the state (terraform/backend.tf)
+	@$(TERRAFORM) init $(ARGS)
+terraform-validate: ## Check the configuration's types and references
+	@$(TERRAFORM) validate $(ARGS)
+terraform-fmt: ## Put the configuration's format right
+	@$(TERRAFORM) fmt -recursive
+terraform-plan: ## Show what apply would change
+	@$(TERRAFORM) plan $(ARGS)
+terraform-apply: ## Make the project what terraform.tfvars says, after a yes
+	@$(TERRAFORM) apply $(ARGS)
+terraform-destroy: ## Take everything away again, after a yes
+	@$(TERRAFORM) destroy $(ARGS)
+
+.PHONY: terraform-output terraform-refresh
+terraform-output: ## Print the outputs (ARGS="-raw service_url" prints one)
+	@$(TERRAFORM) output $(ARGS)
+terraform-refresh: ## Take into the state what was changed elsewhere
+	@$(TERRAFORM) apply -refresh-only $(ARGS)
+
+.PHONY: terraform-test
+terraform-test: install ## Test the configuration over mocks: every scenario, option and rule; no project needed
+	pytest -m "" -n 2 tests/terraform
+
+.PHONY: terraform-lint
+terraform-lint: $(UV) ## Check the configuration's format, its security and its scripts
+	$(TERRAFORM) fmt -check -recursive
+	$(CHECKOV) --directory terraform --framework terraform --skip-path terraform/tests --compact --quiet --skip-download
+	shellcheck $$(find terraform -name '*.sh')
+
+.PHONY: terraform-docs
+terraform-docs: $(VENV)/.development ## Write the tables of variables and outputs in terraform/README.md
+	@python terraform/document.py
+
 ##@ Cleaning
 
 .PHONY: clean

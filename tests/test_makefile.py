@@ -11,6 +11,8 @@ KNOWN = [
     *("install", "train", "promote", "test", "lint", "format", "run", "build", "mlflow-ui", "clean", "help"),
     *("dvc-init", "dvc-repro", "dvc-status", "dvc-push", "dvc-pull", "dvc-pipeline"),
     *("run-docker", "stop-docker", "test-container"),
+    *("terraform-init", "terraform-plan", "terraform-apply", "terraform-destroy", "terraform-output"),
+    *("terraform-validate", "terraform-fmt", "terraform-refresh"),
 ]
 
 

@@ -1,0 +1,66 @@
+# The controllers, the function and the VM's timer, may look at the load balancer and move the proxy's pointer. Compute
+# Engine has no IAM on a single proxy, so the role holds these permissions and no others.
+resource "google_project_iam_custom_role" "controller" {
+  project     = var.project_id
+  role_id     = "mlopsFailover"
+  title       = "Turns the load balancer between Cloud Run and the VM"
+  description = "Reads proxy, URL maps and the VM's health; sets the proxy's URL map"
+
+  permissions = [
+    "compute.backendServices.get",
+    "compute.globalOperations.get",
+    "compute.targetHttpProxies.get",
+    "compute.targetHttpProxies.setUrlMap",
+    "compute.targetHttpsProxies.get",
+    "compute.targetHttpsProxies.setUrlMap",
+    "compute.urlMaps.get",
+    "compute.urlMaps.use",
+  ]
+}
+
+locals {
+  controllers = {
+    for name, email in { function = var.function_email, vm = var.vm_email } : name => "serviceAccount:${email}"
+    if name == "function" || var.vm_watchdog
+  }
+}
+
+resource "google_project_iam_member" "controller" {
+  for_each = local.controllers
+
+  project = var.project_id
+  role    = google_project_iam_custom_role.controller.id
+  member  = each.value
+}
+
+# They write the state, and nothing else in the bucket.
+resource "google_storage_bucket_iam_member" "state" {
+  for_each = local.controllers
+
+  bucket = google_storage_bucket.default.name
+  role   = "roles/storage.objectUser"
+  member = each.value
+
+  condition {
+    title      = "failover-state-only"
+    expression = "resource.name == \"projects/_/buckets/${google_storage_bucket.default.name}/objects/${local.state_object}\""
+  }
+}
+
+resource "google_storage_bucket_iam_member" "settings" {
+  count = var.vm_watchdog ? 1 : 0
+
+  bucket = google_storage_bucket.default.name
+  role   = "roles/storage.objectViewer"
+  member = local.controllers["vm"]
+}
+
+# Eventarc hands the topic's messages to the function as the function's account, which may receive events by what
+# module delivery grants to all functions.
+resource "google_cloud_run_v2_service_iam_member" "invoker" {
+  project  = var.project_id
+  location = var.region
+  name     = google_cloudfunctions2_function.default.name
+  role     = "roles/run.servicesInvoker"
+  member   = local.controllers["function"]
+}

@@ -1,0 +1,114 @@
+"""What stands in terraform/ and elsewhere is the same: names, limits, port, settings."""
+
+import re
+from pathlib import Path
+
+import hcl2
+import pytest
+
+from functions.settings import Settings, variables
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "terraform"
+PLAIN = hcl2.SerializationOptions(strip_string_quotes=True, explicit_blocks=False, with_comments=False)
+
+
+def parsed(path: Path) -> dict:
+    with path.open(encoding="utf-8") as file:
+        return hcl2.load(file, serialization_options=PLAIN)
+
+
+def root_blocks(kind: str) -> dict:
+    return {
+        name: body
+        for path in sorted(FOLDER.glob("*.tf"))
+        for block in parsed(path).get(kind, [])
+        for name, body in block.items()
+    }
+
+
+def local_values() -> dict:
+    return {
+        name: value
+        for path in sorted(FOLDER.glob("*.tf"))
+        for block in parsed(path).get("locals", [])
+        for name, value in block.items()
+    }
+
+
+VARIABLES = root_blocks("variable")
+OUTPUTS = root_blocks("output")
+
+# Users' tfvars and scripts of version 1 have these.
+KNOWN_VARIABLES = """
+    project_id region zone network_name vm_name machine_type vm_image disk_size_gb service_account_name bucket_name
+    force_destroy_bucket docker_image allowed_ssh_ips allowed_http_ips iap_tunnel_users enable_public_ip
+    secret_manager_api_key_name create_secret_manager_secret api_key_value cors_origins mlflow_tracking_uri
+    enable_kms_encryption kms_key_name enable_load_balancer load_balancer_name enable_cloud_armor
+    enable_monitoring_alerts notification_channels tags
+"""
+KNOWN_OUTPUTS = """
+    project_id bucket_name bucket_url mlflow_tracking_uri vm_name vm_zone vm_external_ip vm_internal_ip vm_ssh_command
+    service_account_email service_account_id network_name subnetwork_name region zone secret_manager_secret_name
+    load_balancer_ip load_balancer_url monitoring_enabled service_url artifact_registry
+"""
+
+
+@pytest.mark.parametrize("name", KNOWN_VARIABLES.split())
+def test_known_variable_is_there(name):
+    assert name in VARIABLES
+
+
+@pytest.mark.parametrize("name", KNOWN_OUTPUTS.split())
+def test_known_output_is_there(name):
+    assert name in OUTPUTS
+
+
+@pytest.mark.parametrize(
+    ("variable", "default"),
+    [
+        ("region", "europe-west1"),
+        ("secret_manager_api_key_name", "mlops-api-key"),
+        ("service_account_name", "mlops-api-sa"),
+        ("vm_name", "iris-api-server"),
+    ],
+)
+def test_default_is_the_name_that_users_scripts_rely_on(variable, default):
+    assert VARIABLES[variable]["default"] == default
+
+
+def test_service_and_repository_have_the_names_that_users_scripts_rely_on():
+    assert local_values()["service_name"] == "iris-api"
+    repository = {
+        name: body
+        for block in parsed(FOLDER / "modules/registry/variables.tf")["variable"]
+        for name, body in block.items()
+    }
+    assert repository["repository_id"]["default"] == "mlops-repo"
+
+
+def test_buckets_have_the_names_that_users_scripts_rely_on():
+    buckets = (FOLDER / "modules/storage/buckets.tf").read_text(encoding="utf-8")
+    assert '"${var.project_id}-dvc-cache"' in buckets
+    assert "${var.project_id}-ml-models" in local_values()["models_bucket"]
+    assert "PROJECT_ID-terraform-state" in (FOLDER / "backend.tf.example").read_text(encoding="utf-8")
+
+
+def test_limits_are_the_services_own():
+    optional = dict(re.findall(r"(\w+) = optional\(number, (\d+)\)", VARIABLES["rate_limits"]["type"]))
+    settings = Settings()
+    assert {name: int(limit) for name, limit in optional.items()} == {
+        name.removeprefix("rate_limit_"): getattr(settings, name)
+        for name in ("rate_limit_auth_failures", "rate_limit_health", "rate_limit_model_info", "rate_limit_predict")
+    }
+
+
+def test_port_is_the_services_own():
+    assert local_values()["container_port"] == Settings().port
+
+
+def test_environment_holds_the_services_settings():
+    arriving = {"MODEL_URI", "MLFLOW_TRACKING_URI"}  # read by the service that takes its model from Storage
+    given = set(local_values()["service_environment"])
+    assert given - arriving <= {variable.name for variable in variables()}
+    assert given >= {"ENVIRONMENT", "CORS_ORIGINS", "API_KEY_FILE", "TRUSTED_PROXY_HOPS", *arriving}

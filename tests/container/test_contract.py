@@ -93,11 +93,17 @@ def test_key_in_a_mounted_file_is_asked_for(start, row, tmp_path):
 def test_engine_learns_whether_a_model_can_answer(start, inspect, options, expected):
     checks = ("--health-interval", "1s", "--health-retries", "1", "--health-start-period", "1ms")
     with start(*options, *checks) as container:
+        container.await_answer("/health/live")
         deadline = time.monotonic() + 60
-        while (status := inspect(container.name)["State"]["Health"]["Status"]) == "starting":
+        while health(inspect, container) != expected:
             assert time.monotonic() < deadline
             time.sleep(0.2)
-    assert status == expected
+        time.sleep(3)  # a check before the service listened may have said so too
+        assert health(inspect, container) == expected
+
+
+def health(inspect, container):
+    return inspect(container.name)["State"]["Health"]["Status"]
 
 
 def test_idle_connections_outlive_the_load_balancers():

@@ -1,5 +1,6 @@
 """API keys: which are acceptable, and where they are read from."""
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -148,6 +149,8 @@ def _lines(content: bytes) -> Sequence[str]:
 
 
 def _connect() -> "SecretManagerServiceClient":
+    # gRPC writes to standard error of its own accord, and the service's log is JSON; its errors are told there
+    os.environ["GRPC_VERBOSITY"] = "NONE"
     from google.cloud.secretmanager_v1 import SecretManagerServiceClient
 
     return SecretManagerServiceClient()

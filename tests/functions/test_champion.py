@@ -390,6 +390,24 @@ def test_bundle_of_the_image_stands_in_and_says_so_until_the_asked_for_is_there(
     assert info["stands_in_for"] is None
 
 
+def test_damaged_bundle_of_the_image_does_not_stand_in(models, bundle_folder, tmp_path, caplog):
+    image = shutil.copytree(bundle_folder, tmp_path / "image")
+    (image / METADATA_FILE).write_text("{")
+    _, client = started(Settings(model_uri=models.uri, model_dir=image))
+    assert client.get("/health/ready").status_code == 503
+    assert str(image / METADATA_FILE) in reasons(caplog)[-1]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_folder_in_the_place_of_a_file_is_named(bundle_folder, tmp_path, make, caplog, name):
+    folder = shutil.copytree(bundle_folder, tmp_path / "bundle")
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    champion, _ = make(str(folder))
+    assert check(champion) is None
+    assert reasons(caplog) == [f"{folder / name}: Is a directory"]
+
+
 def test_explicit_bundle_wins_over_that_of_the_image(models, files, bundle_folder):
     models.upload("one", files("one"))
     models.point("one")

@@ -8,6 +8,7 @@ import pytest
 
 from functions import auth
 from functions.app import create_app
+from functions.app import make_keys as from_settings
 from functions.auth import ApiKeys
 from functions.champion import Champion
 from functions.keys import KeyFile, KeysUnavailable, SecretManager, SecretVersion
@@ -291,3 +292,9 @@ def test_keys_stand_in_no_repr(versions, make_keys):
     shown = repr(keys) + repr(vars(keys)) + repr([vars(source) for source in keys._sources.values()])
     assert OLD not in shown
     assert NEW not in shown
+
+
+def test_settings_name_the_sources_and_vertex_ai_has_none(tmp_path):
+    settings = {"api_key_file": tmp_path / "api-key", "api_key_secrets": (LATEST, BEFORE)}
+    assert list(from_settings(Settings(**settings))._sources) == [str(tmp_path / "api-key"), LATEST, BEFORE]
+    assert list(from_settings(Settings(**settings, vertex_ai=True))._sources) == []

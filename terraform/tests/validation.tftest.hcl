@@ -138,14 +138,15 @@ run "refuses_what_needs_something_else" {
     enable_mlflow_server = true
     min_instances        = 2
 
-    active_backend   = "vm"
-    dns_managed_zone = "zone"
-    allowed_ssh_ips  = ["203.0.113.7/32"]
-    budget_amount    = 100
-    kms_key_name     = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"
-    max_instances    = 1
-    mlflow_image     = ""
-    secondary_region = "europe-west4"
+    active_backend      = "vm"
+    dns_managed_zone    = "zone"
+    allowed_ssh_ips     = ["203.0.113.7/32"]
+    budget_amount       = 100
+    kms_key_name        = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    max_instances       = 1
+    mlflow_image        = ""
+    retraining_schedule = "0 3 * * 1"
+    secondary_region    = "europe-west4"
   }
 
   expect_failures = [
@@ -156,6 +157,7 @@ run "refuses_what_needs_something_else" {
     var.kms_key_name,
     var.max_instances,
     var.mlflow_image,
+    var.retraining_schedule,
     var.secondary_region,
   ]
 }

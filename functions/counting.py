@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from limits import RateLimitItem
@@ -22,6 +23,9 @@ DEADLINE_SECONDS = 0.045
 
 RETRY_SECONDS = 5.0
 """How long a storage that failed is left alone, give or take a half."""
+
+START_SECONDS = 1.0
+"""How long a start waits for the shared storage, so that the first requests need not."""
 
 _PROBE = "probe"
 logger = logging.getLogger(__name__)
@@ -74,17 +78,18 @@ class SharedCounter:
     def __init__(
         self, storage: Storage, metrics: CountingMetrics, threads: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Count in `storage`, asked by as many threads as there are requests at a time; connects right away."""
+        """Count in `storage`, asked by as many threads as there are requests at a time; connects each right away."""
         self._shared = storage
         self._local = WindowStorage()
         self._metrics = metrics
         self._clock = clock
         self._lock = threading.Lock()
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="limits")
         self._failures: tuple[type[Exception], ...] = (TimeoutError, *_exceptions(storage))
         self._lost = False
         self._retry_at = 0.0
-        self._pool.submit(self._try)
+        self._start_try().join(START_SECONDS)
 
     def hit(self, key: str, item: RateLimitItem) -> Count:
         """Count one request for `key` in the window of `item`."""
@@ -104,12 +109,19 @@ class SharedCounter:
             if self._clock() < self._retry_at:
                 return
             self._leave_alone()
-        self._pool.submit(self._try)
+        self._start_try()
+
+    def _start_try(self) -> threading.Thread:
+        attempt = threading.Thread(target=self._try, name="limits try", daemon=True)
+        attempt.start()
+        return attempt
 
     def _try(self) -> None:
-        """See whether the storage counts, and fast enough once it is connected."""
+        """See whether the storage counts, and fast enough once every thread has its connection."""
         try:
-            self._shared.incr(_PROBE, 1)
+            together = threading.Barrier(self._threads)
+            for answer in [self._pool.submit(self._connect, together) for _ in range(self._threads)]:
+                answer.result()
             started = self._clock()
             self._shared.incr(_PROBE, 1)
         except self._failures as error:
@@ -123,6 +135,12 @@ class SharedCounter:
         if lost:
             self._metrics.set_limits_degraded(False)
             logger.info("the limits count in their shared storage again")
+
+    def _connect(self, together: threading.Barrier) -> None:
+        """Count at the same moment as the other threads, so that each needs a connection of its own."""
+        with suppress(threading.BrokenBarrierError):
+            together.wait(START_SECONDS)
+        self._shared.incr(_PROBE, 1)
 
     def _lose(self, error: BaseException) -> None:
         self._metrics.count_limit_storage_failure()

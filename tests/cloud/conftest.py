@@ -136,6 +136,7 @@ class Proxy:
     def __init__(self, target, *, connect=False):
         self.open = threading.Event()
         self.open.set()
+        self._closed = False
         self._target, self._connect = target, connect
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -158,6 +159,8 @@ class Proxy:
                     asked += client.recv(4096)
                 client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
             self.open.wait()
+            if self._closed:
+                return
             server = socket.create_connection(("127.0.0.1", self._target))
             self._sockets.append(server)
             threading.Thread(target=self._pump, args=(server, client), daemon=True).start()
@@ -171,6 +174,7 @@ class Proxy:
             target.shutdown(socket.SHUT_WR)
 
     def close(self):
+        self._closed = True
         self.open.set()
         for opened in self._sockets:
             with suppress(OSError):

@@ -36,7 +36,9 @@ def main(arguments: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 -- a command line answers its user
         return 2
     logs.configure("INFO")
-    signal.signal(signal.SIGTERM, _stop)
+    # also where whoever started it had it ignore Ctrl-C, as a shell does in the background
+    for stopping in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stopping, _stop)
     try:
         if options.once:
             return 0 if attempt(settings) else 1

@@ -75,7 +75,10 @@ class ServiceMetrics:
             "api_errors_total", "Requests answered with an error", ("error_type", "endpoint"), registry=self.registry
         )
         self._reloads = Counter(
-            "model_reloads_total", "Attempts to replace the model while serving", ("outcome",), registry=self.registry
+            "model_reloads_total",
+            "Looks for another model that found one or failed",
+            ("outcome",),
+            registry=self.registry,
         )
         for outcome in (LOADED, REFUSED, UNREACHABLE):
             self._reloads.labels(outcome)

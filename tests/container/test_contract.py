@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import time
+from datetime import datetime
 
 import pytest
 
@@ -19,17 +20,21 @@ KEY = "an-example-key-of-more-than-32-characters"
 PRODUCTION = ("--env", "ENVIRONMENT=production", "--env", "CORS_ORIGINS=https://app.example.com")
 
 
-def test_hardened_container_predicts_within_two_seconds_of_its_start(start, row):
-    """The best of three starts, since other programs may keep the machine busy during one."""
-    took = []
+def test_hardened_container_predicts_within_two_seconds_of_docker_run(start, inspect, row):
+    """Every start since its process began; since the command, which waits for a busy engine too, the best of three."""
+    since_command, since_process = [], []
     for _ in range(3):
-        started = time.monotonic()
+        commanded = time.time()
         with start() as container:
             status, body = container.await_answer("/predict", row)
-            took.append(time.monotonic() - started)
-            assert status == 200
-            assert json.loads(body)["prediction"] == "setosa"
-    assert min(took) <= FIRST_PREDICTION_SECONDS, took
+            answered = time.time()
+            began = datetime.fromisoformat(inspect(container.name)["State"]["StartedAt"]).timestamp()
+        since_command.append(answered - commanded)
+        since_process.append(answered - began)
+        assert status == 200
+        assert json.loads(body)["prediction"] == "setosa"
+    assert max(since_process) <= FIRST_PREDICTION_SECONDS, since_process
+    assert min(since_command) <= FIRST_PREDICTION_SECONDS, since_command
 
 
 def test_every_page_answers_without_a_writable_place(start, row):

@@ -37,7 +37,8 @@ class Champion:
     """The model that answers, and the source that its successors come from.
 
     What can't be read is tried again at the next check. What was read and is wrong is refused, and not
-    read again while the source offers the same. Either is logged when it happens first.
+    read again while the source offers the same. Either is logged when it happens first, and counted at each
+    check, so that an alert lasts as long as its cause.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Champion:
         self._observer: Observer | None = None
         self._replacing = threading.Lock()
         self._judged: object = None
+        self._refused = False
         self._said: str | None = None
         self._check = BackgroundTask("model check", self._look, due=NEVER if source is None else 0.0)
 
@@ -104,13 +106,15 @@ class Champion:
             stamp = offer.stamp
             if stamp != self._judged:
                 self._replace(self._load(offer))
-                self._judged = stamp
+                self._judged, self._refused = stamp, False
+            elif self._refused:
+                self._count(REFUSED)
             self._said = None
         except StorageError as error:
             self._count(UNREACHABLE)
             self._say(str(error))
         except BundleError as error:
-            self._judged = stamp
+            self._judged, self._refused = stamp, True
             self._count(REFUSED)
             self._say(str(error))
         if self._model is None or self._model.stands_in_for:

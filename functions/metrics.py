@@ -5,7 +5,7 @@ look-ups kept, instead of by its three hooks (docs/adr/0004-request-path.md has 
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,10 @@ class ServiceMetrics:
             "api_errors_total", "Requests answered with an error", ("error_type", "endpoint"), registry=self.registry
         )
         self._reloads = Counter(
-            "model_reloads_total", "Attempts to replace the model while serving", ("outcome",), registry=self.registry
+            "model_reloads_total",
+            "Looks for another model that found one or failed",
+            ("outcome",),
+            registry=self.registry,
         )
         for outcome in (LOADED, REFUSED, UNREACHABLE):
             self._reloads.labels(outcome)
@@ -94,9 +97,15 @@ class ServiceMetrics:
         self._shown = shared_registry(shared_folder, self._models.is_shown) if shared_folder else self.registry
         self._by_response: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
 
-    def expect_errors(self, rules: Iterable[str]) -> None:
-        """Start the counts at zero that alerts watch, for these routes: a series first seen at 10 has no increase."""
-        for rule in rules:
+    def expect_errors(self, predicting: Collection[str], others: Collection[str]) -> None:
+        """Start the counts at zero that alerts watch: a series first seen at 10 has no increase.
+
+        `predicting` are the routes of predictions, `others` those that want a key too.
+        """
+        for rule in predicting:
+            for problem in (TooManyRequests, NoModel, Problem):
+                self._children("POST", rule, problem.status.value)
+        for rule in (*predicting, *others):
             for problem in (MissingKey, WrongKey, TooManyRequests, NoModel, Problem):
                 self._errors.labels(problem.kind, rule)
 

@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import time
+from datetime import datetime
 
 import pytest
 
@@ -19,17 +20,32 @@ KEY = "an-example-key-of-more-than-32-characters"
 PRODUCTION = ("--env", "ENVIRONMENT=production", "--env", "CORS_ORIGINS=https://app.example.com")
 
 
-def test_hardened_container_predicts_within_two_seconds_of_its_start(start, row):
-    """The best of three starts, since other programs may keep the machine busy during one."""
-    took = []
+def test_hardened_container_predicts_within_two_seconds_of_docker_run(start, inspect, row):
+    """Every start since its process began; since the command, which the engine may be slow at, the best of three.
+
+    Without the time in which other programs had the processors.
+    """
+    since_command, since_process = [], []
     for _ in range(3):
-        started = time.monotonic()
+        commanded = time.time()
         with start() as container:
             status, body = container.await_answer("/predict", row)
-            took.append(time.monotonic() - started)
-            assert status == 200
-            assert json.loads(body)["prediction"] == "setosa"
-    assert min(took) <= FIRST_PREDICTION_SECONDS, took
+            answered = time.time() - waited(container)
+            began = datetime.fromisoformat(inspect(container.name)["State"]["StartedAt"]).timestamp()
+        since_command.append(answered - commanded)
+        since_process.append(answered - began)
+        assert status == 200
+        assert json.loads(body)["prediction"] == "setosa"
+    assert max(since_process) <= FIRST_PREDICTION_SECONDS, since_process
+    assert min(since_command) <= FIRST_PREDICTION_SECONDS, since_command
+
+
+def waited(container):
+    """Seconds in which the container's processes were ready to run, and others did: the second number of schedstat."""
+    line = "for path in /proc/[0-9]*; do ! grep -q 'functions[.]server' $path/cmdline || cat $path/schedstat; done"
+    processes = container.execute("sh", "-c", line).splitlines()
+    assert len(processes) == 2, "process 1 starts one worker"
+    return sum(int(numbers.split()[1]) for numbers in processes) / 1e9
 
 
 def test_every_page_answers_without_a_writable_place(start, row):

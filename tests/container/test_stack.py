@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -83,6 +84,23 @@ def await_true(check, seconds=60):
         time.sleep(0.5)
 
 
+def query(stack, expression, **labels):
+    """The sum of what a query gives for these labels."""
+    answer = json.loads(stack.at("prometheus").ask(f"/api/v1/query?query={quote(expression)}")[1])
+    found = answer["data"]["result"]
+    return sum(float(series["value"][1]) for series in found if labels.items() <= series["metric"].items())
+
+
+def panel(project, dashboard, title):
+    """The query of a panel as Grafana sends it: rates are over four scrapes at least."""
+    content = json.loads((project / "monitoring" / "grafana" / "dashboards" / f"{dashboard}.json").read_bytes())
+    (expression,) = [target["expr"] for one in content["panels"] if one["title"] == title for target in one["targets"]]
+    variables = {"$__rate_interval": "1m", "$job": "iris-api", "$version": ".*"}
+    for name, value in variables.items():
+        expression = expression.replace(name, value)
+    return expression
+
+
 def test_configuration_is_read_and_publishes_on_the_loopback_address_only(stack):
     services = yaml.safe_load(stack.compose("config"))["services"]
     assert services.keys() == PUBLISHED.keys() | {"redis"}
@@ -141,16 +159,27 @@ def test_mlflow_shows_the_run_with_its_artifacts(running, bundle_folder):
 
 
 def test_prometheus_scrapes_the_service_and_loads_the_rules(running, row):
-    prometheus = running.at("prometheus")
     assert running.at("iris-api").ask("/predict", row)[0] == 200
+    await_true(lambda: query(running, "up") == 1)
+    await_true(lambda: query(running, "model_predictions_total") >= 1)
+    assert json.loads(running.at("prometheus").ask("/api/v1/rules")[1])["data"]["groups"]
 
-    def query(expression):
-        answer = json.loads(prometheus.ask(f"/api/v1/query?query={expression}")[1])
-        return [float(series["value"][1]) for series in answer["data"]["result"]]
 
-    await_true(lambda: query("up") == [1.0])
-    await_true(lambda: sum(query("model_predictions_total")) >= 1)
-    assert json.loads(prometheus.ask("/api/v1/rules")[1])["data"]["groups"]
+def test_prediction_shows_in_the_queries_of_both_dashboards_within_a_minute(running, project, bundle_folder, row):
+    examples = json.loads((bundle_folder / "metadata.json").read_bytes())["golden_examples"]
+    other = next(example for example in examples if example["prediction"] != examples[0]["prediction"])
+    assert running.at("iris-api").ask("/predict", row)[0] == 200
+    await_true(lambda: query(running, 'flask_http_request_duration_seconds_count{method="POST",status="200"}') >= 1)
+
+    def of_its_class():
+        return query(running, panel(project, "model", "Predictions by class"), predicted_class=other["prediction"])
+
+    def of_its_route():
+        return query(running, panel(project, "service", "Requests by route"), method="POST", url_rule="/predict")
+
+    assert of_its_class() == 0
+    assert running.at("iris-api").ask("/predict", other["instance"])[0] == 200
+    await_true(lambda: of_its_class() > 0 and of_its_route() > 0, seconds=60)
 
 
 def test_nothing_listens_beyond_the_loopback_address(running, inspect):

@@ -165,7 +165,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_successor_is_refused_and_told_once_and_the_old_model_goes_on(models, files, make, caplog, case):
+def test_bad_successor_is_told_once_and_counted_while_offered_and_the_old_model_goes_on(
+    models, files, make, caplog, case
+):
     spoil, pointer, reason = BAD[case]
     models.upload("one", files("one"))
     models.point("one")
@@ -176,14 +178,16 @@ def test_bad_successor_is_refused_and_told_once_and_the_old_model_goes_on(models
 
     for _ in range(3):
         assert check(champion) is old
-    assert counts.outcomes == ["refused"]
+    assert counts.outcomes == ["refused"] * 3
     assert counts.models == [None, "one"]
     (said,) = reasons(caplog)
     assert reason in said
 
     models.upload("two", files("two"))
     models.point("two")
-    assert check(champion).version == "two"
+    for _ in range(2):
+        assert check(champion).version == "two"
+    assert counts.outcomes[3:] == ["loaded"]
 
 
 def test_pointer_that_is_none_is_refused_and_told_once(models, files, make, caplog):
@@ -194,7 +198,7 @@ def test_pointer_that_is_none_is_refused_and_told_once(models, files, make, capl
     models.write(b'{"version": "../../etc"}')
     for _ in range(2):
         assert check(champion) is old
-    assert counts.outcomes == ["refused"]
+    assert counts.outcomes == ["refused"] * 2
     assert [f"{models.uri} is no pointer to a bundle" in said for said in reasons(caplog)] == [True]
 
 

@@ -240,6 +240,10 @@ def test_alerts_find_their_counters_at_zero(client):
     for route in ("/predict", "/model/info", "/v2/models/<name>/infer"):
         for kind in ("missing-key", "wrong-key", "too-many-requests", "no-model", "internal-error"):
             assert found["api_errors_total", ("endpoint", route), ("error_type", kind)] == 0
+    for route in ("/predict", "/v2/models/<name>/infer"):
+        for status in ("429", "500", "503"):
+            labels = ("method", "POST"), ("status", status), ("url_rule", route)
+            assert found["flask_http_request_duration_seconds_count", *labels] == 0
 
 
 def test_reloads_and_failing_limits_are_shown():

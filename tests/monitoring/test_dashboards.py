@@ -1,4 +1,4 @@
-"""The dashboards' form; test_prometheus.py runs their queries."""
+"""The dashboards' form; test_panels.py runs their queries."""
 
 import json
 from itertools import combinations

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import threading
 
 import functions_framework
 from cloudevents.http import CloudEvent
@@ -10,13 +11,16 @@ from flask import Flask, Request, Response
 from functions import logs
 from functions.settings import FailoverSettings, RetrainSettings
 
+_starting = threading.Lock()
+
 
 @functions_framework.http
 def predict(request: Request) -> Response:
     """The service, all routes of it, as one HTTP function."""
-    return Response.from_app(  # type: ignore[return-value]
-        _app(), request.environ
-    )
+    # several first requests at once would make an app each, and all but one would count for themselves
+    with _starting:
+        app = _app()
+    return Response.from_app(app, request.environ)  # type: ignore[return-value]
 
 
 @functions_framework.cloud_event

@@ -38,11 +38,7 @@ def main(arguments: Sequence[str]) -> str:
 def source_files(project: Path) -> dict[str, bytes]:
     """The functions' code and their locked requirements, by their path in the source folder."""
     package = project / "functions"
-    files = {
-        path.relative_to(project).as_posix(): path.read_bytes()
-        for path in package.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+    files = {path.relative_to(project).as_posix(): path.read_bytes() for path in package.rglob("*.py")}
     files["main.py"] = files.pop("functions/main.py")
     files["requirements.txt"] = (project / "requirements" / "functions.txt").read_bytes()
     return files

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 
 from functions import __version__
 from functions.api.health import READY
@@ -36,7 +37,10 @@ def probe_backends(
 
 
 def is_answered(url: str, route: str) -> bool:
-    """Whether the backend behind `route` answers: a refused or limited request is an answer, a 5xx is none."""
+    """Whether the backend behind `route` answers: a refused or limited request is an answer, a 5xx is none.
+
+    Nor is a 404: the service has this route, so it is Google's front end that says that the service is gone.
+    """
     request = urllib.request.Request(  # noqa: S310 -- the settings take http and https only
         url, headers={BACKEND_HEADER: route, "User-Agent": f"mlops-core-fail-over/{__version__}"}
     )
@@ -45,6 +49,6 @@ def is_answered(url: str, route: str) -> bool:
             return True
     except urllib.error.HTTPError as error:
         with error:
-            return error.code < 500
+            return error.code < HTTPStatus.INTERNAL_SERVER_ERROR and error.code != HTTPStatus.NOT_FOUND
     except (OSError, http.client.HTTPException):
         return False

@@ -126,6 +126,11 @@ run "may_turn_the_proxy_and_nothing_else" {
   }
 
   assert {
+    condition     = alltrue([for name in ["function", "vm"] : google_storage_bucket_iam_member.read[name].role == "roles/storage.objectViewer" && length(google_storage_bucket_iam_member.read[name].condition) == 0])
+    error_message = "both may list the bucket: without that, a state that is not there yet is forbidden instead of missing"
+  }
+
+  assert {
     condition     = google_storage_bucket.default.public_access_prevention == "enforced" && google_storage_bucket.default.uniform_bucket_level_access && google_storage_bucket.default.versioning[0].enabled
     error_message = "the bucket is private and versioned"
   }
@@ -141,7 +146,7 @@ run "leaves_the_vm_out_when_it_does_not_watch" {
   }
 
   assert {
-    condition     = length(google_project_iam_member.controller) == 1 && length(google_storage_bucket_iam_member.state) == 1 && length(google_storage_bucket_iam_member.settings) == 0
+    condition     = length(google_project_iam_member.controller) == 1 && length(google_storage_bucket_iam_member.state) == 1 && length(google_storage_bucket_iam_member.read) == 1
     error_message = "a VM that does not watch may turn nothing"
   }
 }

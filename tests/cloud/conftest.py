@@ -21,12 +21,6 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Service:
     """A started service: its process, and where it listens and writes."""
 
@@ -77,12 +71,6 @@ class Service:
         return self.process.wait(15)
 
 
-@pytest.fixture(name="free_port")
-def find_port():
-    """A port of the loopback address that nobody listens on."""
-    return free_port()
-
-
 @pytest.fixture
 def row(bundle_folder):
     """A row that the default model takes."""
@@ -90,12 +78,12 @@ def row(bundle_folder):
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path, pick_port):
     """Start the service with an environment of its own, and wait until it answers."""
 
     @contextmanager
     def started(**settings):
-        port, log = int(settings.get("AIP_HTTP_PORT", free_port())), tmp_path / f"log-{time.monotonic_ns()}"
+        port, log = int(settings.get("AIP_HTTP_PORT", pick_port())), tmp_path / f"log-{time.monotonic_ns()}"
         environment = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(tmp_path),

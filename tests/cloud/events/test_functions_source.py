@@ -61,6 +61,7 @@ def deployed(trained_project, tmp_path_factory):
 def test_source_holds_the_functions_and_nothing_else(project):
     (project / "functions" / "__pycache__").mkdir(exist_ok=True)
     (project / "functions" / "__pycache__" / "app.pyc").write_bytes(b"")
+    (project / "functions" / ".env").write_text("API_KEY=a-key-of-somebody\n")
     folder, archive = make_source(project)
     files = content(folder)
     code = {path.relative_to(ROOT).as_posix() for path in (ROOT / "functions").rglob("*.py")}

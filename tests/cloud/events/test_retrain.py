@@ -103,7 +103,7 @@ def test_what_the_pipeline_writes_never_starts_a_build(google, retrain):
     """Even under the watched prefix: an object that our own writer made tells so."""
     from functions.bundle.storage import Location
 
-    Location("gs://ops/data").write("iris.csv", b"a,b\n", 0)
+    Location("gs://bucket/data").write("iris.csv", b"a,b\n", 0)
     written = google.object("data/iris.csv")
     written.reload()
     assert retrain.deliver(*finalized(generation=str(written.generation), metadata=written.metadata))[0] == 200

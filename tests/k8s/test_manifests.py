@@ -247,6 +247,18 @@ def test_ingress_controller_alone_reaches_the_service_behind_an_ingress(build):
     assert admitted(shown, [controller, *LOAD_BALANCER, *SCRAPERS, *STRANGERS], port) == [controller]
 
 
+def test_prometheus_that_keda_asks_reaches_the_service(build):
+    shown = build("local", "keda")
+    [address] = [
+        trigger["metadata"]["serverAddress"]
+        for trigger in shown.one("ScaledObject")["spec"]["triggers"]
+        if trigger["type"] == "prometheus"
+    ]
+    prometheus = Peer(namespace=address.split(".")[1])
+    port = int(config(shown)["PORT"])
+    assert admitted(shown, [prometheus, *LOAD_BALANCER, *SCRAPERS, *STRANGERS], port) == [prometheus]
+
+
 def test_nobody_reaches_the_service_past_the_node_in_a_local_cluster(build):
     local = build("local")
     assert admitted(local, [*LOAD_BALANCER, *SCRAPERS, *STRANGERS], int(config(local)["PORT"])) == []
@@ -259,6 +271,8 @@ def test_service_reaches_names_redis_and_google_and_nothing_else(build):
     redis = gke.one("Deployment", "redis")
     reached = {
         (Peer(namespace="kube-system", labels={"k8s-app": "kube-dns"}), 53): True,
+        (Peer(namespace="kube-system", labels={"k8s-app": "node-local-dns"}), 53): True,
+        (Peer(namespace="kube-system", labels={"k8s-app": "another"}), 53): False,
         (Peer(address="169.254.20.10"), 53): True,
         (Peer(namespace="mlops", labels=labels(redis)), 6379): True,
         (Peer(address="169.254.169.254"), 80): True,

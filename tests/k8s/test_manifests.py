@@ -98,7 +98,20 @@ def test_pods_meet_the_restricted_standard_and_write_nowhere(any_build):
 def test_requests_and_limits_are_set(any_build):
     for resource in workloads(any_build):
         resources = container(resource)["resources"]
-        assert set(resources["requests"]) == set(resources["limits"]) == {"cpu", "memory"}
+        assert set(resources["requests"]) == set(resources["limits"]) >= {"cpu", "memory"}
+
+
+def test_folders_are_no_larger_than_what_autopilot_grants(any_build):
+    for resource in workloads(any_build):
+        volumes = pod_template(resource)["spec"].get("volumes", [])
+        folders = [mebibytes(one["emptyDir"]["sizeLimit"]) for one in volumes if "emptyDir" in one]
+        granted = container(resource)["resources"]["requests"].get("ephemeral-storage", "1Gi")
+        assert sum(folders) <= mebibytes(granted), resource["metadata"]["name"]
+
+
+def mebibytes(quantity):
+    number, unit = quantity[:-2], quantity[-2:]
+    return int(number) * {"Mi": 1, "Gi": 1024}[unit]
 
 
 def test_probes_ask_the_routes_of_the_app_that_are_not_limited(any_build, routes):

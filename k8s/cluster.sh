@@ -100,7 +100,9 @@ deploy() {
       ;;
     gke)
       manifests=$(render)
-      if grep --quiet -e my-project -e 'example\.com' <<<"$manifests"; then
+      # a project of one's own may be called my-project-123
+      if grep --quiet --extended-regexp -e 'my-project([^a-z0-9-]|-ml-models|-dvc-cache|$)' -e 'example\.com' \
+        <<<"$manifests"; then
         fail "k8s/overlays/gke still names my-project or example.com; put your own names in (docs/orchestration.md)"
       fi
       ;;

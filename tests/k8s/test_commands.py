@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -189,21 +190,22 @@ def test_deploy_to_gke_refuses_the_names_of_the_example(machine):
 def own_names(machine):
     """Puts a project's names in the place of the example's."""
 
-    def replace() -> None:
+    def replace(project: str = "iris-prod") -> None:
         for path in (machine.folder / "k8s").rglob("*"):
             if path.suffix in (".yaml", ".env"):
                 text = path.read_text()
-                path.write_text(text.replace("my-project", "iris-prod").replace("example.com", "iris.dev"))
+                path.write_text(text.replace("my-project", project).replace("example.com", "iris.dev"))
 
     return replace
 
 
-def test_deploy_to_gke_applies_the_overlay_as_it_is(machine, own_names):
+@pytest.mark.parametrize("project", ["iris-prod", "my-project-123"])
+def test_deploy_to_gke_applies_the_overlay_as_it_is(machine, own_names, project):
     machine.add("kubectl")
-    own_names()
-    result = machine.run("deploy", K8S_OVERLAY="gke", CLUSTER="gke_iris-prod_europe-west1_mlops")
+    own_names(project)
+    result = machine.run("deploy", K8S_OVERLAY="gke", CLUSTER=f"gke_{project}_europe-west1_mlops")
     assert result.returncode == 0, result.stderr
-    assert "europe-west1-docker.pkg.dev/iris-prod/mlops-repo/iris-api:" in machine.applied.read_text()
+    assert f"europe-west1-docker.pkg.dev/{project}/mlops-repo/iris-api:" in machine.applied.read_text()
 
 
 def test_unknown_overlay_is_refused(machine):
@@ -246,20 +248,18 @@ def test_clean_deletes_the_cluster_that_is_there(machine):
     assert "there is no local cluster mlops" in machine.run("clean", CLUSTERS="other").stdout
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture
 def served(bundle_folder):
     """Port of the service, as a port-forward would give it."""
     port = free_port()
     environment = {"PATH": os.environ["PATH"], "MODEL_DIR": str(bundle_folder), "PORT": str(port), "API_KEY": KEY}
     server = subprocess.Popen([sys.executable, "-m", "functions.server"], cwd=ROOT, env=environment)
-
-    def listens() -> bool:
-        import socket
-
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    wait_until(listens, "the service starts")
+    wait_until(lambda: listens(port), "the service starts")
     yield port
     server.terminate()
     server.wait(timeout=20)
@@ -289,6 +289,18 @@ def test_k8s_test_says_when_the_service_does_not_answer(machine):
     result = machine.run("predict", SERVED=str(free_port()))
     assert result.returncode == 1
     assert result.stderr.startswith("error: the service does not answer")
+
+
+def test_k8s_test_says_when_something_else_answers(machine):
+    machine.add("kubectl")
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(machine.tools), str(port)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as other:
+        wait_until(lambda: listens(port), "the other server starts")
+        result = machine.run("predict", SERVED=str(port))
+        other.terminate()
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: the service answers 404 without JSON")
 
 
 @pytest.mark.parametrize("script", ["cluster.sh", "components/retrain/retrain.sh"])

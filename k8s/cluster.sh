@@ -38,23 +38,45 @@ setup_kind() {
 }
 
 make_secret() {
-  [[ -e k8s/secret.yaml ]] && return
+  if [[ -e k8s/secret.yaml ]]; then
+    grep --quiet '^kind: SecretGenerator' k8s/secret.yaml ||
+      fail "k8s/secret.yaml is no SecretGenerator; put its key into a copy of k8s/secret.yaml.example"
+    return
+  fi
   need openssl "apt-get install openssl"
   (umask 077 && sed "s/replace-me/$(openssl rand -hex 32)/" k8s/secret.yaml.example >k8s/secret.yaml)
   echo "k8s/secret.yaml: made, with a key of its own (git-ignored)"
 }
 
-# The image under a tag that says what is in it, so that another image rolls the pods.
-local_image() {
-  docker image inspect --format '{{.Id}}' "$image" 2>/dev/null | sed "s/^sha256:\(.\{12\}\).*/$app:\1/"
+# The name that kind, minikube or gcloud gave the cluster; a renamed context does not change it.
+current_cluster() {
+  kubectl config view --minify --output 'jsonpath={.contexts[0].context.cluster}' 2>/dev/null || true
+}
+
+# What changes a cluster changes the overlay's own, wherever kubectl happens to point.
+need_cluster() {
+  local current project
+  current=$(current_cluster)
+  case $overlay in
+    local)
+      [[ $current == "kind-$cluster" || $current == "$cluster" ]] ||
+        fail "kubectl's cluster is '$current', not kind-$cluster or $cluster (minikube); run make k8s-setup-kind or" \
+          "make k8s-setup, or say K8S_OVERLAY=gke"
+      ;;
+    gke)
+      project=$(sed -n 's/^GOOGLE_CLOUD_PROJECT=//p' k8s/overlays/gke/config.env)
+      [[ $current == "gke_${project}_"* ]] ||
+        fail "kubectl's cluster is '$current', not one of the project $project in k8s/overlays/gke/config.env; run" \
+          "gcloud container clusters get-credentials (docs/orchestration.md)"
+      ;;
+    *) fail "there is no overlay $overlay; K8S_OVERLAY is local or gke" ;;
+  esac
 }
 
 load_image() { # image
-  case $(kubectl config current-context 2>/dev/null || true) in
+  case $(current_cluster) in
     "kind-$cluster") need_kind && kind load docker-image "$1" --name "$cluster" ;;
-    "$cluster") need_minikube && minikube --profile "$cluster" image load "$1" ;;
-    *) fail "kubectl's context is no cluster of this project; run make k8s-setup (minikube) or make k8s-setup-kind," \
-      "or say K8S_OVERLAY=gke" ;;
+    *) need_minikube && minikube --profile "$cluster" image load "$1" ;;
   esac
 }
 
@@ -64,12 +86,13 @@ render() {
 
 deploy() {
   need_kubectl
-  local manifests tagged
+  need_cluster
+  local id manifests tagged
   case $overlay in
     local)
       need_docker
-      tagged=$(local_image)
-      [[ -n $tagged ]] || fail "there is no image $image; run make build"
+      id=$(docker image inspect --format '{{.Id}}' "$image") || fail "there is no image $image; run make build"
+      tagged=$app:${id:7:12} # of sha256:..., so that another image rolls the pods
       make_secret
       docker tag "$image" "$tagged"
       load_image "$tagged"
@@ -77,11 +100,12 @@ deploy() {
       ;;
     gke)
       manifests=$(render)
-      if grep --quiet -e my-project -e 'example\.com' <<<"$manifests"; then
+      # a project of one's own may be called my-project-123
+      if grep --quiet --extended-regexp -e 'my-project([^a-z0-9-]|-ml-models|-dvc-cache|$)' -e 'example\.com' \
+        <<<"$manifests"; then
         fail "k8s/overlays/gke still names my-project or example.com; put your own names in (docs/orchestration.md)"
       fi
       ;;
-    *) fail "there is no overlay $overlay; K8S_OVERLAY is local or gke" ;;
   esac
   kubectl apply --filename - <<<"$manifests"
   in_namespace rollout status "deployment/$app" --timeout 300s
@@ -111,8 +135,9 @@ predict() {
 
 delete() {
   need_kubectl
+  need_cluster
   # Deleting needs names, not keys.
-  [[ $overlay != local || -e k8s/secret.yaml ]] || make_secret
+  [[ $overlay != local ]] || make_secret
   render | kubectl delete --ignore-not-found --filename -
 }
 

@@ -65,7 +65,9 @@ def forwarded(kubectl: list[str], app: str) -> Iterator[str]:
 
 def example_row(url: str) -> dict[str, float]:
     """A row that the served model takes, from its OpenAPI document."""
-    _, document = ask(urllib.request.Request(f"{url}/openapi.json"))
+    status, document = ask(urllib.request.Request(f"{url}/openapi.json"))
+    if status != 200:
+        raise CannotAsk(f"/openapi.json is answered with {status}; see make k8s-logs")
     content = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
     row: dict[str, float] = content["examples"]["row"]["value"]
     return row
@@ -80,12 +82,16 @@ def predict(url: str, row: dict[str, float], key: str) -> tuple[int, dict[str, A
 def ask(request: urllib.request.Request) -> tuple[int, dict[str, Any]]:
     """Status and decoded body, of an error too."""
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, json.load(answer)
+        answer = urllib.request.urlopen(request, timeout=30)
     except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
+        answer = error
     except OSError as error:
         raise CannotAsk(f"the service does not answer ({error}); see make k8s-logs") from error
+    with answer:
+        try:
+            return answer.status, json.load(answer)
+        except ValueError as error:
+            raise CannotAsk(f"the service answers {answer.status} without JSON; see make k8s-logs") from error
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -24,12 +25,12 @@ STAND_IN = """#!/bin/sh
 printf '%s\\n' "$(basename "$0") $*" >>"$NOTES"
 case "$(basename "$0") $*" in
   "kubectl kustomize "*) exec {kubectl} "$@" ;;
-  "kubectl config current-context") echo "$CONTEXT" ;;
+  "kubectl config view --minify "*) echo "$CLUSTER" ;;
   "kubectl apply "*) cat >"$APPLIED" ;;
   "kubectl delete "*) cat >"$APPLIED" ;;
   "kubectl --namespace mlops exec "*) echo "$KEY" ;;
   "kubectl --namespace mlops port-forward "*) echo "Forwarding from 127.0.0.1:$SERVED -> 8000"; exec sleep 60 ;;
-  "docker image inspect "*) [ -z "$IMAGE_ID" ] || echo "$IMAGE_ID" ;;
+  "docker image inspect "*) if [ "$IMAGE_ID" ]; then echo "$IMAGE_ID"; else echo; exit 1; fi ;;
   "kind get clusters") echo "$CLUSTERS" ;;
 esac
 """
@@ -43,7 +44,7 @@ class Machine:
         self.tools = folder / "tools"
         self.notes = folder / "notes"
         self.applied = folder / "applied.yaml"
-        self.variables = {"CONTEXT": "kind-mlops", "IMAGE_ID": "sha256:" + "ab" * 32, "KEY": KEY}
+        self.variables = {"CLUSTER": "kind-mlops", "IMAGE_ID": "sha256:" + "ab" * 32, "KEY": KEY}
         shutil.copytree(K8S, folder / "k8s", ignore=shutil.ignore_patterns("secret.yaml"))
         self.tools.mkdir()
         for name in ("bash", "sed", "grep", "dirname", "basename", "cat", "sleep", "openssl", "sh", "env"):
@@ -108,15 +109,15 @@ def test_local_clusters_heed_network_policies_and_are_found_again(machine):
 
 
 @pytest.mark.parametrize(
-    ("context", "loading"),
+    ("cluster", "loading"),
     [
         ("kind-mlops", "kind load docker-image iris-api:abababababab --name mlops"),
         ("mlops", "minikube --profile mlops image load iris-api:abababababab"),
     ],
 )
-def test_deploy_loads_the_image_applies_it_under_its_own_tag_and_waits(machine, context, loading):
+def test_deploy_loads_the_image_applies_it_under_its_own_tag_and_waits(machine, cluster, loading):
     machine.add("kubectl", "docker", "kind", "minikube")
-    result = machine.run("deploy", CONTEXT=context)
+    result = machine.run("deploy", CLUSTER=cluster)
     assert result.returncode == 0, result.stderr
     notes = machine.noted()
     assert notes.index("docker tag iris-api iris-api:abababababab") < notes.index(loading)
@@ -147,31 +148,64 @@ def test_deploy_without_an_image_says_how_to_make_it(machine):
     assert not machine.applied.exists()
 
 
-def test_deploy_does_not_touch_another_cluster(machine):
-    machine.add("kubectl", "docker", "kind")
-    result = machine.run("deploy", CONTEXT="gke_company_europe-west1_production")
+@pytest.mark.parametrize("command", ["deploy", "delete"])
+@pytest.mark.parametrize(
+    ("overlay", "cluster"),
+    [
+        ("local", "gke_iris-prod_europe-west1_mlops"),
+        ("local", ""),
+        ("gke", "gke_iris-test_europe-west1_mlops"),
+        ("gke", "kind-mlops"),
+        ("gke", ""),
+    ],
+)
+def test_nothing_is_done_to_another_cluster(machine, own_names, command, overlay, cluster):
+    machine.add("kubectl", "docker", "kind", "minikube")
+    own_names()
+    result = machine.run(command, K8S_OVERLAY=overlay, CLUSTER=cluster)
     assert result.returncode == 1
-    assert "no cluster of this project" in result.stderr
+    assert result.stderr.startswith(f"error: kubectl's cluster is '{cluster}', not ")
+    assert not machine.applied.exists()
+
+
+def test_secret_of_another_form_is_refused_with_the_remedy(machine):
+    machine.add("kubectl", "docker", "kind")
+    (machine.folder / "k8s" / "secret.yaml").write_text("apiVersion: v1\nkind: Secret\nstringData:\n  API_KEY: abc\n")
+    result = machine.run("deploy")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: k8s/secret.yaml is no SecretGenerator")
+    assert "k8s/secret.yaml.example" in result.stderr
     assert not machine.applied.exists()
 
 
 def test_deploy_to_gke_refuses_the_names_of_the_example(machine):
     machine.add("kubectl")
-    result = machine.run("deploy", K8S_OVERLAY="gke")
+    result = machine.run("deploy", K8S_OVERLAY="gke", CLUSTER="gke_my-project_europe-west1_mlops")
     assert result.returncode == 1
     assert "my-project or example.com" in result.stderr
     assert not machine.applied.exists()
 
 
-def test_deploy_to_gke_applies_the_overlay_as_it_is(machine):
+@pytest.fixture
+def own_names(machine):
+    """Puts a project's names in the place of the example's."""
+
+    def replace(project: str = "iris-prod") -> None:
+        for path in (machine.folder / "k8s").rglob("*"):
+            if path.suffix in (".yaml", ".env"):
+                text = path.read_text()
+                path.write_text(text.replace("my-project", project).replace("example.com", "iris.dev"))
+
+    return replace
+
+
+@pytest.mark.parametrize("project", ["iris-prod", "my-project-123"])
+def test_deploy_to_gke_applies_the_overlay_as_it_is(machine, own_names, project):
     machine.add("kubectl")
-    for path in (machine.folder / "k8s").rglob("*"):
-        if path.suffix in (".yaml", ".env"):
-            text = path.read_text()
-            path.write_text(text.replace("my-project", "iris-prod").replace("example.com", "iris.dev"))
-    result = machine.run("deploy", K8S_OVERLAY="gke")
+    own_names(project)
+    result = machine.run("deploy", K8S_OVERLAY="gke", CLUSTER=f"gke_{project}_europe-west1_mlops")
     assert result.returncode == 0, result.stderr
-    assert "europe-west1-docker.pkg.dev/iris-prod/mlops-repo/iris-api:" in machine.applied.read_text()
+    assert f"europe-west1-docker.pkg.dev/{project}/mlops-repo/iris-api:" in machine.applied.read_text()
 
 
 def test_unknown_overlay_is_refused(machine):
@@ -214,20 +248,18 @@ def test_clean_deletes_the_cluster_that_is_there(machine):
     assert "there is no local cluster mlops" in machine.run("clean", CLUSTERS="other").stdout
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture
 def served(bundle_folder):
     """Port of the service, as a port-forward would give it."""
     port = free_port()
     environment = {"PATH": os.environ["PATH"], "MODEL_DIR": str(bundle_folder), "PORT": str(port), "API_KEY": KEY}
     server = subprocess.Popen([sys.executable, "-m", "functions.server"], cwd=ROOT, env=environment)
-
-    def listens() -> bool:
-        import socket
-
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    wait_until(listens, "the service starts")
+    wait_until(lambda: listens(port), "the service starts")
     yield port
     server.terminate()
     server.wait(timeout=20)
@@ -257,6 +289,18 @@ def test_k8s_test_says_when_the_service_does_not_answer(machine):
     result = machine.run("predict", SERVED=str(free_port()))
     assert result.returncode == 1
     assert result.stderr.startswith("error: the service does not answer")
+
+
+def test_k8s_test_says_when_something_else_answers(machine):
+    machine.add("kubectl")
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(machine.tools), str(port)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as other:
+        wait_until(lambda: listens(port), "the other server starts")
+        result = machine.run("predict", SERVED=str(port))
+        other.terminate()
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: the service answers 404 without JSON")
 
 
 @pytest.mark.parametrize("script", ["cluster.sh", "components/retrain/retrain.sh"])

@@ -98,7 +98,20 @@ def test_pods_meet_the_restricted_standard_and_write_nowhere(any_build):
 def test_requests_and_limits_are_set(any_build):
     for resource in workloads(any_build):
         resources = container(resource)["resources"]
-        assert set(resources["requests"]) == set(resources["limits"]) == {"cpu", "memory"}
+        assert set(resources["requests"]) == set(resources["limits"]) >= {"cpu", "memory"}
+
+
+def test_folders_are_no_larger_than_what_autopilot_grants(any_build):
+    for resource in workloads(any_build):
+        volumes = pod_template(resource)["spec"].get("volumes", [])
+        folders = [mebibytes(one["emptyDir"]["sizeLimit"]) for one in volumes if "emptyDir" in one]
+        granted = container(resource)["resources"]["requests"].get("ephemeral-storage", "1Gi")
+        assert sum(folders) <= mebibytes(granted), resource["metadata"]["name"]
+
+
+def mebibytes(quantity):
+    number, unit = quantity[:-2], quantity[-2:]
+    return int(number) * {"Mi": 1, "Gi": 1024}[unit]
 
 
 def test_probes_ask_the_routes_of_the_app_that_are_not_limited(any_build, routes):
@@ -247,6 +260,18 @@ def test_ingress_controller_alone_reaches_the_service_behind_an_ingress(build):
     assert admitted(shown, [controller, *LOAD_BALANCER, *SCRAPERS, *STRANGERS], port) == [controller]
 
 
+def test_prometheus_that_keda_asks_reaches_the_service(build):
+    shown = build("local", "keda")
+    [address] = [
+        trigger["metadata"]["serverAddress"]
+        for trigger in shown.one("ScaledObject")["spec"]["triggers"]
+        if trigger["type"] == "prometheus"
+    ]
+    prometheus = Peer(namespace=address.split(".")[1])
+    port = int(config(shown)["PORT"])
+    assert admitted(shown, [prometheus, *LOAD_BALANCER, *SCRAPERS, *STRANGERS], port) == [prometheus]
+
+
 def test_nobody_reaches_the_service_past_the_node_in_a_local_cluster(build):
     local = build("local")
     assert admitted(local, [*LOAD_BALANCER, *SCRAPERS, *STRANGERS], int(config(local)["PORT"])) == []
@@ -259,6 +284,8 @@ def test_service_reaches_names_redis_and_google_and_nothing_else(build):
     redis = gke.one("Deployment", "redis")
     reached = {
         (Peer(namespace="kube-system", labels={"k8s-app": "kube-dns"}), 53): True,
+        (Peer(namespace="kube-system", labels={"k8s-app": "node-local-dns"}), 53): True,
+        (Peer(namespace="kube-system", labels={"k8s-app": "another"}), 53): False,
         (Peer(address="169.254.20.10"), 53): True,
         (Peer(namespace="mlops", labels=labels(redis)), 6379): True,
         (Peer(address="169.254.169.254"), 80): True,

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.k8s
 PAGE = (ROOT / "docs/orchestration.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 INLINE = re.findall(r"`((?:make|kubectl|gcloud|python) [^`]+)`", PAGE)
-OTHERS = {"cp", "curl", "export", "grep", "openssl", "python", "xargs"}
+OTHERS = {"cp", "curl", "docker", "eval", "export", "grep", "openssl", "python", "xargs"}
 """Programs whose arguments are left to the shell's own check and to their paths."""
 
 

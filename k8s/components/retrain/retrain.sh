@@ -27,7 +27,7 @@ fi
 # The model to beat is the one that serves.
 python -m pipeline.fetch "$MODELS_URI"
 # What an earlier run did with the same inputs is taken from there; the first run finds nothing.
-dvc fetch --run-cache || echo "no run cache in $DVC_REMOTE yet"
+dvc fetch --run-cache || echo "going on without a run cache from $DVC_REMOTE"
 dvc repro --pull
 dvc push --run-cache
 python -m pipeline.promote --to "$MODELS_URI"

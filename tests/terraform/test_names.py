@@ -1,12 +1,14 @@
 """What stands in terraform/ and elsewhere is the same: names, limits, port, settings."""
 
+import json
 import re
 from pathlib import Path
 
 import hcl2
 import pytest
 
-from functions.settings import Settings, variables
+from functions.settings import OUR_FOLDERS, FailoverSettings, RetrainSettings, Settings, variables
+from functions.variables import variables_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "terraform"
@@ -108,7 +110,20 @@ def test_port_is_the_services_own():
 
 
 def test_environment_holds_the_services_settings():
-    arriving = {"MODEL_URI", "MLFLOW_TRACKING_URI"}  # read by the service that takes its model from Storage
     given = set(local_values()["service_environment"])
-    assert given - arriving <= {variable.name for variable in variables()}
-    assert given >= {"ENVIRONMENT", "CORS_ORIGINS", "API_KEY_FILE", "TRUSTED_PROXY_HOPS", *arriving}
+    assert given <= {variable.name for variable in variables()}
+    assert given >= {"ENVIRONMENT", "CORS_ORIGINS", "API_KEY_FILE", "MODEL_URI", "TRUSTED_PROXY_HOPS"}
+
+
+def test_failover_is_given_all_its_settings():
+    settings = parsed(FOLDER / "modules/failover/state.tf")["locals"][0]["settings"]
+    assert set(settings) - {"GOOGLE_CLOUD_PROJECT"} == {variable.name for variable in variables_of(FailoverSettings)}
+
+
+def test_retraining_is_given_all_its_settings_and_no_folder_that_builds_write():
+    function = (FOLDER / "modules/delivery/function.tf").read_text(encoding="utf-8")
+    for variable in variables_of(RetrainSettings):
+        assert re.search(rf"^ +{variable.name} += ", function, re.MULTILINE), variable.name
+    refused = re.search(r"for own in (\[.*?\])", (FOLDER / "modules/delivery/variables.tf").read_text(encoding="utf-8"))
+    assert refused is not None
+    assert tuple(json.loads(refused[1])) == OUR_FOLDERS

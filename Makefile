@@ -204,7 +204,6 @@ functions-source: | $(VENV)/bin/python ## Write build/functions-source and its z
 ##@ Infrastructure
 
 TERRAFORM := terraform -chdir=terraform
-CHECKOV := $(UV) tool run --quiet --python $(VENV)/bin/python checkov@3.3.30
 
 .PHONY: bootstrap
 bootstrap: ## From an empty project to a prediction: foundation, first build, service (terraform/bootstrap.sh)
@@ -235,9 +234,9 @@ terraform-test: install ## Test the configuration over mocks: every scenario, op
 	pytest -m "" -n 2 tests/terraform
 
 .PHONY: terraform-lint
-terraform-lint: $(UV) ## Check the configuration's format, its security and its scripts
+terraform-lint: $(SCANNERS) ## Check the configuration's format, its security and its scripts
 	$(TERRAFORM) fmt -check -recursive
-	$(CHECKOV) --directory terraform --framework terraform --skip-path terraform/tests --compact --quiet --skip-download
+	$(<D)/bin/checkov --directory terraform --framework terraform --skip-path terraform/tests --compact --quiet --skip-download
 	shellcheck $$(find terraform -name '*.sh')
 
 .PHONY: terraform-docs

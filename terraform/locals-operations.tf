@@ -4,6 +4,7 @@ locals {
     _API_KEY_SECRET          = module.secrets.secret_id
     _CANDIDATE_TOKEN         = local.edge_enabled ? module.edge[0].candidate_token : ""
     _DVC_BUCKET              = module.storage.buckets["dvc"]
+    _MLFLOW_TRACKING_URI     = local.mlflow_tracking_uri
     _MODELS_BUCKET           = module.storage.buckets["models"]
     _REGION                  = var.region
     _REPOSITORY              = module.registry.repository_id

@@ -47,6 +47,7 @@ locals {
     ] : [],
     var.enable_redis ? ["redis.googleapis.com"] : [],
     var.enable_mlflow_server ? ["servicenetworking.googleapis.com", "sqladmin.googleapis.com"] : [],
+    var.dns_managed_zone != null || var.enable_gke ? ["certificatemanager.googleapis.com", "dns.googleapis.com"] : [],
     var.enable_gke ? ["binaryauthorization.googleapis.com", "container.googleapis.com"] : [],
     var.enable_prediction_sink ? ["bigquery.googleapis.com"] : [],
     local.budget_enabled ? ["billingbudgets.googleapis.com"] : [],

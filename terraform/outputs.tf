@@ -15,8 +15,8 @@ output "bucket_url" {
 
 output "build_substitutions" {
   description = "What cloudbuild.yaml has to be told about this project: gcloud builds submit --substitutions=_ACTION=train,THIS."
-  value       = join(",", [for name, value in local.build_substitutions : "${name}=${value}" if value != ""])
-  sensitive   = true # the candidate's token
+  value       = join(",", [for name, value in local.build_substitutions : "${name}=${value}"]) # also what is empty: without Cloud Run, _SERVICE has to be said
+  sensitive   = true                                                                           # the candidate's token
 }
 
 output "builder_service_account_id" {

@@ -46,6 +46,7 @@ module "fallback_vm" {
 
   project_id               = module.project_services.project_id
   region                   = var.region
+  zone                     = local.zone
   name                     = var.vm_name
   public                   = var.enable_public_ip ? { domain = var.domain } : null
   machine_type             = var.machine_type

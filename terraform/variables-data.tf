@@ -1,5 +1,5 @@
 variable "api_key_value" {
-  description = "The key, or several, one a line, that clients send as X-API-Key. Give it as TF_VAR_api_key_value: it is written to Secret Manager and kept in no plan and no state. Needed when the secret is made, and when api_key_version is raised."
+  description = "The key, or several, one a line, that clients send as X-API-Key. Give it as TF_VAR_api_key_value: it is written to Secret Manager and kept in no state; a plan saved with -out holds it. Needed when the secret is made, and when api_key_version is raised."
   type        = string
   default     = null
   sensitive   = true

@@ -59,7 +59,7 @@ variable "min_instances" {
 }
 
 variable "mlflow_tracking_uri" {
-  description = "Where the pipeline and the service look for MLflow's artifacts. Default: gs://BUCKET/mlruns/, or the MLflow server when there is one."
+  description = "Where builds put MLflow's artifacts, and the service looks for them. Default: gs://BUCKET/mlruns/, with enable_mlflow_server too."
   type        = string
   default     = null
 

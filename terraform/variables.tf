@@ -77,7 +77,7 @@ variable "tags" {
 }
 
 variable "zone" {
-  description = "Zone of a single VM. Default: zone b of the region."
+  description = "Zone of a public VM. Default: zone b of the region."
   type        = string
   default     = null
 

@@ -18,6 +18,7 @@ run "tells_builds_where_the_service_is" {
       _API_KEY_SECRET          = "mlops-api-key"
       _CANDIDATE_TOKEN         = ""
       _DVC_BUCKET              = "iris-test-dvc-cache"
+      _MLFLOW_TRACKING_URI     = "gs://iris-test-ml-models/mlruns/"
       _MODELS_BUCKET           = "iris-test-ml-models"
       _REGION                  = "europe-west1"
       _REPOSITORY              = "mlops-repo"
@@ -60,7 +61,7 @@ run "tells_builds_that_there_is_a_vm_only" {
 
   assert {
     condition = (
-      local.build_substitutions._SERVICE == ""
+      contains(split(",", nonsensitive(output.build_substitutions)), "_SERVICE=")
       && local.build_substitutions._VM_GROUP == "iris-api-server"
     )
     error_message = "without Cloud Run there is nothing to deploy there"

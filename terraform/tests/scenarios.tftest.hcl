@@ -222,6 +222,21 @@ run "complete" {
   }
 }
 
+run "edge_whose_domain_is_in_cloud_dns" {
+  command = plan
+
+  variables {
+    enable_load_balancer = true
+    domain               = "api.example.com"
+    dns_managed_zone     = "example"
+  }
+
+  assert {
+    condition     = length(setsubtract(["certificatemanager.googleapis.com", "dns.googleapis.com"], local.services)) == 0
+    error_message = "Certificate and records need services of their own."
+  }
+}
+
 run "limits_that_are_raised_are_raised_everywhere" {
   command = plan
 

@@ -350,11 +350,6 @@ run "proves_the_domain_by_dns_when_the_zone_is_here" {
     dns_managed_zone = "example"
   }
 
-  override_resource {
-    target = google_certificate_manager_dns_authorization.default
-    values = { dns_resource_record = [{ name = "_acme-challenge.api.example.com.", type = "CNAME", data = "proof" }] }
-  }
-
   assert {
     condition     = google_dns_record_set.default[0].name == "api.example.com." && google_dns_record_set.default[0].rrdatas == tolist([output.ip_address])
     error_message = "the domain points at the load balancer"

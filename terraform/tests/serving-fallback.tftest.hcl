@@ -7,6 +7,7 @@ mock_provider "google" {
 variables {
   project_id            = "iris-test"
   region                = "europe-west1"
+  zone                  = "europe-west1-b"
   name                  = "iris-api-server"
   machine_type          = "e2-small"
   max_instances         = 3
@@ -30,6 +31,11 @@ run "has_no_public_address_behind_the_load_balancer" {
   assert {
     condition     = length(google_compute_instance_template.default.network_interface[0].access_config) == 0 && output.external_ip == null
     error_message = "only the load balancer and IAP reach it"
+  }
+
+  assert {
+    condition     = output.vm_zone == "europe-west1"
+    error_message = "a group is in all of its region"
   }
 
   assert {
@@ -131,6 +137,11 @@ run "keeps_address_and_disk_in_public" {
   assert {
     condition     = google_compute_region_instance_group_manager.default.target_size == 1 && length(google_compute_region_autoscaler.default) == 0
     error_message = "exactly one"
+  }
+
+  assert {
+    condition     = google_compute_region_instance_group_manager.default.distribution_policy_zones == toset(["europe-west1-b"]) && output.vm_zone == "europe-west1-b"
+    error_message = "in the zone that was asked for"
   }
 
   assert {

@@ -56,6 +56,14 @@ run "buckets_are_private_and_keep_what_counts" {
 
   assert {
     condition = alltrue([
+      for rule in google_storage_bucket.default["builds"].lifecycle_rule :
+      one(rule.condition).matches_prefix == tolist(["source/"]) if one(rule.condition).with_state == "LIVE"
+    ])
+    error_message = "Builds' sources go, the functions' stays as long as Terraform names it."
+  }
+
+  assert {
+    condition = alltrue([
       for key, bucket in google_storage_bucket.default : one(bucket.logging[*].log_bucket) == (key == "logs" ? null : "iris-test-logs")
     ])
     error_message = "Who reads a bucket is logged."

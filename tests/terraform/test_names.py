@@ -1,12 +1,15 @@
 """What stands in terraform/ and elsewhere is the same: names, limits, port, settings."""
 
+import json
 import re
 from pathlib import Path
 
 import hcl2
 import pytest
+import yaml
 
-from functions.settings import Settings, variables
+from functions.settings import OUR_FOLDERS, FailoverSettings, RetrainSettings, Settings, variables
+from functions.variables import variables_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "terraform"
@@ -108,7 +111,44 @@ def test_port_is_the_services_own():
 
 
 def test_environment_holds_the_services_settings():
-    arriving = {"MODEL_URI", "MLFLOW_TRACKING_URI"}  # read by the service that takes its model from Storage
     given = set(local_values()["service_environment"])
-    assert given - arriving <= {variable.name for variable in variables()}
-    assert given >= {"ENVIRONMENT", "CORS_ORIGINS", "API_KEY_FILE", "TRUSTED_PROXY_HOPS", *arriving}
+    assert given <= {variable.name for variable in variables()}
+    assert given >= {"ENVIRONMENT", "CORS_ORIGINS", "API_KEY_FILE", "MODEL_URI", "TRUSTED_PROXY_HOPS"}
+
+
+def test_failover_is_given_all_its_settings():
+    settings = parsed(FOLDER / "modules/failover/state.tf")["locals"][0]["settings"]
+    assert set(settings) - {"GOOGLE_CLOUD_PROJECT"} == {variable.name for variable in variables_of(FailoverSettings)}
+
+
+def test_retraining_is_given_all_its_settings_and_no_folder_that_builds_write():
+    function = (FOLDER / "modules/delivery/function.tf").read_text(encoding="utf-8")
+    for variable in variables_of(RetrainSettings):
+        assert re.search(rf"^ +{variable.name} += ", function, re.MULTILINE), variable.name
+    refused = re.search(r"for own in (\[.*?\])", (FOLDER / "modules/delivery/variables.tf").read_text(encoding="utf-8"))
+    assert refused is not None
+    assert tuple(json.loads(refused[1])) == OUR_FOLDERS
+
+
+def test_pods_act_as_the_accounts_that_their_annotations_name():
+    accounts = parsed(FOLDER / "modules/identity/service-accounts.tf")["locals"][0]["service_accounts"]
+    names = {"builder": accounts["builder"]["name"], "runtime": VARIABLES["service_account_name"]["default"]}
+    operations = (FOLDER / "operations.tf").read_text(encoding="utf-8")
+    bound = {
+        pod: names[key] for pod, key in re.findall(r'^ +(\S+) += module\.identity\.ids\["(\w+)"\]$', operations, re.M)
+    }
+    annotated = {}
+    for path in (ROOT / "k8s").rglob("service-account*.yaml"):
+        metadata = yaml.safe_load(path.read_text(encoding="utf-8"))["metadata"]
+        if account := metadata.get("annotations", {}).get("iam.gke.io/gcp-service-account"):
+            annotated[metadata["name"]] = account.partition("@")[0]
+    assert {pod: name for pod, name in bound.items() if pod.startswith("iris-api")} == annotated
+
+
+def test_cluster_has_the_names_that_the_overlay_uses():
+    overlay = ROOT / "k8s/overlays/gke"
+    declared = parsed(FOLDER / "modules/gke/variables.tf")["variable"]
+    namespace = next(block["namespace"]["default"] for block in declared if "namespace" in block)
+    assert yaml.safe_load((overlay / "kustomization.yaml").read_text(encoding="utf-8"))["namespace"] == namespace
+    secret = VARIABLES["secret_manager_api_key_name"]["default"]
+    assert f"/secrets/{secret}/" in (overlay / "secret-provider-class.yaml").read_text(encoding="utf-8")

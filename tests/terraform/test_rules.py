@@ -14,6 +14,7 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "terraform"
 FILES = sorted(FOLDER.glob("**/*.tf"))
+FOLDERS = sorted({path.parent for path in FILES})  # the root, then the modules
 PLAIN = hcl2.SerializationOptions(strip_string_quotes=True, explicit_blocks=False, with_comments=False)
 
 VALUES = {
@@ -157,3 +158,26 @@ def test_serverless_backends_leave_out_what_google_refuses():
     for kind, place, body in resources():
         if kind == "google_compute_backend_service" and "vm" not in place:
             assert not {"timeout_sec", "port_name", "session_affinity", "locality_lb_policy"} & set(body), place
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(FOLDER)))
+def test_variables_and_locals_are_used(folder):
+    blocks = [parsed(path) for path in sorted(folder.glob("*.tf"))]
+    used = str([{kind: body for kind, body in block.items() if kind != "variable"} for block in blocks])
+    # a variable's own validation is no use of it, but may use another
+    for declared in [named for block in blocks for named in block.get("variable", [])]:
+        name = next(iter(declared))
+        others = str([named for block in blocks for named in block.get("variable", []) if named != declared])
+        assert re.search(rf"\bvar\.{name}\b", used + others), f"var.{name}"
+    for name in [name for block in blocks for values in block.get("locals", []) for name in values]:
+        assert re.search(rf"\blocal\.{name}\b", used), f"local.{name}"
+
+
+def test_outputs_of_modules_are_read():
+    readers = "".join(path.read_text(encoding="utf-8") for path in [*FILES, *FOLDER.glob("tests/*.tftest.hcl")])
+    for folder in FOLDERS[1:]:
+        module = folder.name.replace("-", "_")
+        for path in folder.glob("outputs.tf"):
+            for name in [name for named in parsed(path)["output"] for name in named]:
+                read = re.search(rf"\bmodule\.{module}(\[[^]]*\])?\.{name}\b|\boutput\.{name}\b", readers)
+                assert read, f"{path.relative_to(FOLDER)}: {name}"

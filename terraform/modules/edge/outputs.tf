@@ -13,11 +13,6 @@ output "candidate_token" {
   sensitive   = true
 }
 
-output "domain" {
-  description = "Domain of the service; empty without one."
-  value       = var.domain
-}
-
 output "host" {
   description = "Domain, or address without one."
   value       = local.host

@@ -30,6 +30,8 @@ resource "google_compute_region_instance_group_manager" "default" {
   base_instance_name = var.name
   target_size        = var.public == null ? null : 1
 
+  distribution_policy_zones = var.public == null ? null : [var.zone]
+
   version {
     name              = "default"
     instance_template = google_compute_instance_template.default.self_link_unique

@@ -3,19 +3,9 @@ output "external_ip" {
   value       = one(google_compute_address.public[*].address)
 }
 
-output "image_object" {
-  description = "The object that names the image to run."
-  value       = "gs://${google_storage_bucket_object.image.bucket}/${google_storage_bucket_object.image.name}"
-}
-
 output "instance_group" {
   description = "The group, for a backend service."
   value       = google_compute_region_instance_group_manager.default.instance_group
-}
-
-output "instance_group_name" {
-  description = "Name of the group, which Cloud Build rolls."
-  value       = google_compute_region_instance_group_manager.default.name
 }
 
 output "internal_ip" {
@@ -51,5 +41,5 @@ output "vm_name" {
 
 output "vm_zone" {
   description = "Zone or, of a group, region."
-  value       = google_compute_region_instance_group_manager.default.region
+  value       = var.public == null ? var.region : var.zone
 }

@@ -119,3 +119,9 @@ variable "subnetwork_id" {
   type        = string
   nullable    = false
 }
+
+variable "zone" {
+  description = "Zone of a public VM; a group is in all of its region."
+  type        = string
+  nullable    = false
+}

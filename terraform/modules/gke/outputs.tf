@@ -2,8 +2,3 @@ output "credentials_command" {
   description = "Command that lets kubectl reach the cluster."
   value       = "gcloud container clusters get-credentials ${google_container_cluster.default.name} --location=${var.region} --project=${var.project_id} --dns-endpoint"
 }
-
-output "name" {
-  description = "Name of the cluster."
-  value       = google_container_cluster.default.name
-}

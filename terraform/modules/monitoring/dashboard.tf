@@ -37,10 +37,15 @@ locals {
   ]])
 
   logged = "logging_googleapis_com:user_${replace(var.service_name, "-", "_")}"
-  log_tiles = [
-    { title = "Failovers in 10 min", queries = ["sum by (to_backend) (increase(${local.logged}_failovers{monitored_resource=\"cloud_run_revision\"}[10m]))"] },
-    { title = "Refused keys in 10 min", queries = ["sum by (error_type) (increase(${local.logged}_refused_keys{monitored_resource=\"cloud_run_revision\"}[10m]))"] },
-  ]
+  log_tiles = [for counted in [
+    { title = "Failovers in 10 min", metric = "failovers", label = "to_backend" },
+    { title = "Refused keys in 10 min", metric = "refused_keys", label = "error_type" },
+    ] : {
+    title = counted.title
+    queries = [for resource in ["cloud_run_revision", "gce_instance"] : # a selector takes one resource only
+      "sum by (${counted.label}) (increase(${local.logged}_${counted.metric}{monitored_resource=\"${resource}\"}[10m]))"
+    ]
+  }]
 
   # Grafana's choices of a job and a version are left out: all are drawn. Panels of recorded series,
   # whose names have colons, are left out too, because nothing records them here.

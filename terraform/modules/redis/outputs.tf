@@ -1,8 +1,3 @@
-output "host" {
-  description = "Private address of the instance."
-  value       = google_redis_instance.default.host
-}
-
 output "uri" {
   description = "RATELIMIT_STORAGE_URI, password and certificate authority included."
   value       = local.uri

@@ -31,7 +31,7 @@ resource "google_secret_manager_secret" "default" {
   }
 }
 
-# The value is written and forgotten: it is in no plan and no state. Later versions are added with
+# The value is written and forgotten: no state keeps it. Later versions are added with
 # gcloud secrets versions add, or here with a higher value_version.
 resource "google_secret_manager_secret_version" "default" {
   count = var.create ? 1 : 0

@@ -1,8 +1,3 @@
-output "ids" {
-  description = "Ids of the services by the regions' roles."
-  value       = { for role, service in google_cloud_run_v2_service.default : role => service.id }
-}
-
 output "locations" {
   description = "Regions of the services by role."
   value       = { for role, service in google_cloud_run_v2_service.default : role => service.location }

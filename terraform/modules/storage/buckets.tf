@@ -3,10 +3,10 @@
 
 locals {
   buckets = {
-    builds = { name = "${var.project_id}_cloudbuild", current_days = 30, replaced_days = 1 } # where gcloud builds submit puts sources
-    dvc    = { name = "${var.project_id}-dvc-cache", current_days = null, replaced_days = 90 }
-    logs   = { name = "${var.project_id}-logs", current_days = 90, replaced_days = 1 }
-    models = { name = var.models_bucket, current_days = null, replaced_days = 90 }
+    builds = { name = "${var.project_id}_cloudbuild", current_days = 30, replaced_days = 1, prefixes = ["source/"] } # where gcloud builds submit puts sources
+    dvc    = { name = "${var.project_id}-dvc-cache", current_days = null, replaced_days = 90, prefixes = [] }
+    logs   = { name = "${var.project_id}-logs", current_days = 90, replaced_days = 1, prefixes = [] }
+    models = { name = var.models_bucket, current_days = null, replaced_days = 90, prefixes = [] }
   }
 }
 
@@ -53,8 +53,9 @@ resource "google_storage_bucket" "default" {
         type = "Delete"
       }
       condition {
-        with_state = "LIVE"
-        age        = lifecycle_rule.value
+        with_state     = "LIVE"
+        age            = lifecycle_rule.value
+        matches_prefix = each.value.prefixes
       }
     }
   }

@@ -41,7 +41,8 @@ mock_resource "google_certificate_manager_certificate_map" {
 
 mock_resource "google_certificate_manager_dns_authorization" {
   defaults = {
-    id = "projects/iris-test/locations/global/dnsAuthorizations/iris-api"
+    id                  = "projects/iris-test/locations/global/dnsAuthorizations/iris-api"
+    dns_resource_record = [{ name = "_acme-challenge.api.example.com.", type = "CNAME", data = "proof" }]
   }
 }
 

@@ -128,7 +128,9 @@ class Champion:
     def _replace(self, model: Model) -> None:
         with self._replacing:
             if self._model is not None:
-                _require_same_interface(model.metadata, self._model.metadata)
+                # a stand-in serves only until what was asked for can
+                if not self._model.stands_in_for:
+                    _require_same_interface(model.metadata, self._model.metadata)
                 self._count(LOADED)
             self._serve(model)
 

@@ -394,6 +394,20 @@ def test_bundle_of_the_image_stands_in_and_says_so_until_the_asked_for_is_there(
     assert info["stands_in_for"] is None
 
 
+def test_stand_in_of_another_interface_gives_way_to_the_asked_for(
+    models, files, fit_bundle, two_features, tmp_path, model
+):
+    baked = fit_bundle(tmp_path / "baked", two_features, ["high"] * 20 + ["low"] * 20)
+    champion, client = started(Settings(model_uri=models.uri, model_dir=baked))
+    assert client.get("/model/info").json["model_type"] == "LogisticRegression"
+    models.upload("one", files("one"))
+    models.point("one")
+    check(champion)
+    info = client.get("/model/info").json
+    assert (info["version"], info["stands_in_for"]) == ("one", None)
+    assert info["feature_names"] == model.metadata.feature_names
+
+
 def test_damaged_bundle_of_the_image_does_not_stand_in(models, bundle_folder, tmp_path, caplog):
     image = shutil.copytree(bundle_folder, tmp_path / "image")
     (image / METADATA_FILE).write_text("{")

@@ -16,6 +16,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 VENV := .venv
 UV := $(VENV)/bin/uv
 SCANNERS := .venv-scanners/.installed
+SITE := .venv-docs/.installed
 SCHEMAS := tests/k8s/schemas/node_modules/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export IMAGE K8S_OVERLAY PORT
@@ -113,8 +114,18 @@ lock: $(UV) ## Resolve pyproject.toml into requirements/*.txt (UPGRADE=1 takes t
 	for group in functions pipeline; do \
 	  $$compile pyproject.toml --group $$group --output-file requirements/$$group.txt; \
 	done; \
-	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
-	  $(if $(UPGRADE),--upgrade) --group scanners --output-file requirements/scanners.txt
+	for group in scanners docs; do \
+	  $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
+	    $(if $(UPGRADE),--upgrade) --group $$group --output-file requirements/$$group.txt; \
+	done
+
+##@ Documentation
+
+.PHONY: docs
+docs: $(SITE) ## Build the site of the documentation into build/docs; a broken link ends it
+	@.venv-docs/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env \
+	  --conf-dir docs/site --doctree-dir build/docs-parsed . build/docs
+	@echo "open build/docs/index.html"
 
 ##@ Performance
 
@@ -280,6 +291,15 @@ $(SCANNERS): requirements/scanners.txt | $(UV)
 	@echo "installing $<"
 	@$(UV) venv --quiet --clear $(@D)
 	@$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
+	@touch $@
+
+$(SITE): requirements/docs.txt docs/site/package-lock.json | $(UV)
+	@command -v npm >/dev/null || { echo "error: there is no npm here; install it: apt-get install npm" >&2; exit 1; }
+	@echo "installing $< and $(word 2,$^)"
+	@$(UV) venv --quiet --clear $(@D)
+	@$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
+	@cp docs/site/package.json docs/site/package-lock.json $(@D)
+	@npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 $(SCHEMAS): tests/k8s/schemas/package-lock.json

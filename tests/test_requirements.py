@@ -17,6 +17,7 @@ GROUPS = {
     "pipeline": ["project", "pipeline"],
     "development": ["project", "development"],
     "scanners": ["scanners"],
+    "docs": ["docs"],
 }
 DIRECT = re.compile(r"mlops-core \(pyproject\.toml\)|mlops-core:|pyproject\.toml:")
 

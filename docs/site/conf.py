@@ -1,10 +1,11 @@
 """The site of the documentation: the Markdown pages of the repository, as they are (make docs).
 
-The pages are written for the code host, with plain relative links. What they link to beside each other, code and folders,
-the site links to at the code host, or only names where no code host is known. A link that leads nowhere, an anchor that
-no heading has, and a page that no index names are warnings, on which make docs fails.
+The pages are written for the code host, with plain relative links. Code and folders that they link to, the site links
+to at the code host, or only names where no code host is known. A link that leads nowhere, an anchor that no heading
+has, and a page that no index names are warnings, on which make docs fails.
 """
 
+import html
 import re
 import subprocess
 from pathlib import Path
@@ -35,6 +36,7 @@ html_css_files = ["site.css"]
 html_additional_pages = {"index": "to-the-first-page.html"}
 templates_path = ["templates"]
 html_copy_source = False
+html_use_index = False
 html_show_sphinx = False
 
 
@@ -45,9 +47,8 @@ class Mermaid(Directive):
 
     def run(self) -> list[nodes.Node]:
         """The diagram's source, where Mermaid looks for it."""
-        source = nodes.Text("\n".join(self.content)).astext()
-        escaped = source.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        return [nodes.raw("", f'<pre class="mermaid">\n{escaped}\n</pre>', format="html")]
+        source = html.escape("\n".join(self.content))
+        return [nodes.raw("", f'<pre class="mermaid">\n{source}\n</pre>', format="html")]
 
 
 class LinkCode(SphinxTransform):
@@ -69,7 +70,6 @@ class LinkCode(SphinxTransform):
             return
         if (target / "README.md").exists():
             index = target.relative_to(ROOT) / "README"
-            node.update_basic_atts({"refdomain": "doc"})
             node["refdomain"], node["reftarget"], node["reftargetid"] = "doc", str(index), None
             return
         url = self.config.code_host

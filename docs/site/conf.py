@@ -87,21 +87,21 @@ def address_of_files() -> str:
 
 
 def add_navigation(app: Sphinx, page: str, source: list[str]) -> None:
-    """Give an index a table of contents of the pages that it links to, each where it is named first."""
+    """Give an index a table of contents of the pages that it links to, each where it is named last."""
     if page not in INDEXES:
         return
     folder = (ROOT / page).parent
     named = {page}
-    for heading, section in re.findall(r"^#+ (.+)\n((?:(?!#).*\n)*)", source[0], re.MULTILINE):
-        entries = []
-        for target in re.findall(r"\]\(([^)#:]+\.md)\)", section):
-            entry = str((folder / target).resolve().relative_to(ROOT).with_suffix(""))
-            if entry in app.project.docnames - named:
-                entries.append(f"/{entry}")
-                named.add(entry)
+    contents = []
+    for heading, section in reversed(re.findall(r"^#+ (.+)\n((?:(?!#).*\n)*)", source[0], re.MULTILINE)):
+        targets = [folder / target for target in re.findall(r"\]\(([^)#:]+\.md)\)", section)]
+        entries = [str(target.resolve().relative_to(ROOT).with_suffix("")) for target in targets]
+        entries = [entry for entry in dict.fromkeys(entries) if entry in app.project.docnames - named]
+        named.update(entries)
         if entries:
-            listed = "\n".join(entries)
-            source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{listed}\n```\n"
+            listed = "\n".join(f"/{entry}" for entry in entries)
+            contents.append(f"\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{listed}\n```\n")
+    source[0] += "".join(reversed(contents))
 
 
 def setup(app: Sphinx) -> None:

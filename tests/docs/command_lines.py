@@ -7,8 +7,8 @@ from pathlib import Path
 from tests.docs.pages import ROOT
 
 PACKAGES = ("functions", "pipeline", "benchmarks", "monitoring")
-OF_A_BENCHMARK = {"bare", "constant_rate", "in_process", "layers", "one_script", "servers"}
-"""Programs that a benchmark starts, and nobody else."""
+STARTED_BY_PROGRAMS = {"bare", "ci", "constant_rate", "in_process", "layers", "one_script", "servers"}
+"""Modules, or folders of such, that a benchmark or a build starts, and nobody else."""
 
 
 @cache
@@ -18,7 +18,7 @@ def programs_of_ours() -> frozenset[str]:
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             module = path.relative_to(ROOT).with_suffix("")
-            if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8") and not OF_A_BENCHMARK & set(
+            if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8") and not STARTED_BY_PROGRAMS & set(
                 module.parts
             ):
                 found.add(".".join(module.parts).removesuffix(".__main__"))

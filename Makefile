@@ -16,6 +16,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 VENV := .venv
 UV := $(VENV)/bin/uv
 SCANNERS := .venv-scanners/.installed
+SITE := .venv-docs/.installed
 SCHEMAS := tests/k8s/schemas/node_modules/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export IMAGE K8S_OVERLAY PORT
@@ -32,12 +33,20 @@ export ORT_DISABLE_TELEMETRY := 1
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: train ## Train if needed, then serve on http://localhost:8000 (PORT=9000 changes it)
 	@echo "serving on http://localhost:$(PORT) (documentation: /docs; Ctrl-C stops)"
 	@exec python -m functions.server
+
+.PHONY: run-prod
+run-prod: train ## Serve with production's rules; takes API_KEY and CORS_ORIGINS from the environment
+	@ENVIRONMENT=production HOST=$${HOST:-127.0.0.1} exec python -m functions.server
+
+.PHONY: health
+health: ## Ask the running service how it is
+	@curl --silent --show-error --fail-with-body http://localhost:$(PORT)/health
 
 .PHONY: test
 test: install ## Run the whole test suite, with its coverage floor
@@ -46,6 +55,10 @@ test: install ## Run the whole test suite, with its coverage floor
 .PHONY: test-cloud
 test-cloud: install ## Test real processes against servers of Google Cloud's protocols, on this machine
 	pytest -m cloud tests/cloud
+
+.PHONY: ci
+ci: ## Run all that CI runs, on Debian as root: lint and every suite (.ci/run)
+	@.ci/run
 
 .PHONY: install
 install: $(VENV)/.development ## Install everything for development into .venv
@@ -61,9 +74,14 @@ dvc-repro: train ## The same as train
 promote: $(VENV)/.pipeline ## Make the released model the champion that the next one has to match
 	@python -m pipeline.promote
 
-.PHONY: mlflow-ui
+# Also pipeline/tracking.py's; a test holds them equal.
+MLFLOW_STORE := sqlite:///mlflow.db
+
+.PHONY: mlflow-ui mlflow-experiments
+mlflow-experiments: $(VENV)/.pipeline ## List the experiments
+	@MLFLOW_TRACKING_URI=$(MLFLOW_STORE) mlflow experiments search
 mlflow-ui: $(VENV)/.pipeline ## Show the experiments on http://localhost:5000
-	@mlflow ui --backend-store-uri sqlite:///mlflow.db --port $(MLFLOW_PORT) --workers 1
+	@mlflow ui --backend-store-uri $(MLFLOW_STORE) --port $(MLFLOW_PORT) --workers 1
 
 ##@ Data versions
 
@@ -113,8 +131,23 @@ lock: $(UV) ## Resolve pyproject.toml into requirements/*.txt (UPGRADE=1 takes t
 	for group in functions pipeline; do \
 	  $$compile pyproject.toml --group $$group --output-file requirements/$$group.txt; \
 	done; \
-	$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
-	  $(if $(UPGRADE),--upgrade) --group scanners --output-file requirements/scanners.txt
+	for group in scanners docs; do \
+	  $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
+	    $(if $(UPGRADE),--upgrade) --group $$group --output-file requirements/$$group.txt; \
+	done
+
+##@ Documentation
+
+.PHONY: docs
+docs: $(SITE) ## Build the site of the documentation into build/docs; a broken link ends it
+	@rm -rf build/docs
+	@.venv-docs/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env \
+	  --conf-dir docs/site --doctree-dir build/docs-parsed . build/docs
+	@echo "open build/docs/index.html"
+
+.PHONY: test-docs
+test-docs: install $(SITE) ## Test the site, and that the tools take every command of the pages
+	pytest -m docs -n 2 tests/docs
 
 ##@ Performance
 
@@ -279,6 +312,15 @@ $(SCANNERS): requirements/scanners.txt | $(UV)
 	@echo "installing $<"
 	@$(UV) venv --quiet --clear $(@D)
 	@$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
+	@touch $@
+
+$(SITE): requirements/docs.txt docs/site/package-lock.json | $(UV)
+	@command -v npm >/dev/null || { echo "error: there is no npm here; install it: apt-get install npm" >&2; exit 1; }
+	@echo "installing $< and $(word 2,$^)"
+	@$(UV) venv --quiet --clear $(@D)
+	@$(UV) pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
+	@cp docs/site/package.json docs/site/package-lock.json $(@D)
+	@npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 $(SCHEMAS): tests/k8s/schemas/package-lock.json

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import pytest
 
@@ -18,26 +17,9 @@ from functions.errors import Problem
 from functions.metrics import ServiceMetrics
 from functions.settings import FailoverSettings, RetrainSettings, Settings
 from functions.variables import variables_of
+from tests.docs.pages import PAGES, ROOT, page, table
 
-ROOT = Path(__file__).resolve().parents[1]
 LIBRARIES = ("python_", "process_", "flask_exporter_")
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("champion/*.md")])
-
-
-def page(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
-
-
-def table(text: str, first_column: str) -> list[list[str]]:
-    """The rows of the table whose first heading is `first_column`."""
-    lines = text.splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {first_column} |"))
-    rows = []
-    for line in lines[start + 2 :]:
-        if not line.startswith("|"):
-            break
-        rows.append([cell.strip() for cell in line.strip("|").split(" | ")])
-    return rows
 
 
 @pytest.mark.parametrize(

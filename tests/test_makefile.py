@@ -8,6 +8,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = [
+    *("run-prod", "health", "ci", "mlflow-experiments"),
+    *("k8s-setup", "k8s-setup-kind", "k8s-deploy", "k8s-status", "k8s-logs", "k8s-port-forward"),
+    *("k8s-test", "k8s-delete", "k8s-clean"),
     *("install", "train", "promote", "test", "lint", "format", "run", "build", "mlflow-ui", "clean", "help"),
     *("dvc-init", "dvc-repro", "dvc-status", "dvc-push", "dvc-pull", "dvc-pipeline"),
     *("run-docker", "stop-docker", "test-container"),
@@ -53,6 +56,7 @@ def test_mlflow_ui_shows_the_store_that_training_uses():
     from pipeline.tracking import LOCAL_STORE
 
     assert LOCAL_STORE in make("--dry-run", "mlflow-ui").stdout
+    assert f"MLFLOW_TRACKING_URI={LOCAL_STORE} " in make("--dry-run", "mlflow-experiments").stdout
 
 
 def test_build_tells_the_image_its_commit_and_nobodys_password(tmp_path):

@@ -16,6 +16,7 @@ READS_ENVIRONMENT = {
     "functions/settings.py",
     "functions/app.py",
     "functions/server.py",
+    "functions/doctor.py",
     "functions/main.py",
     "functions/fail_over/__main__.py",
 }

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = [
-    *("install", "train", "promote", "test", "lint", "format", "run", "build", "mlflow-ui", "clean", "help"),
+    *("install", "train", "promote", "test", "lint", "format", "run", "build", "mlflow-ui", "clean", "help", "doctor"),
     *("dvc-init", "dvc-repro", "dvc-status", "dvc-push", "dvc-pull", "dvc-pipeline"),
     *("run-docker", "stop-docker", "test-container"),
     *("terraform-init", "terraform-plan", "terraform-apply", "terraform-destroy", "terraform-output"),

@@ -149,9 +149,11 @@ def check_ports(compose: str, environ: Mapping[str, str]) -> list[Finding]:
     for variable, default in re.findall(r'"127\.0\.0\.1:\$\{(\w+):-(\d+)\}:\d+"', compose):
         if variable == "API_PORT":
             continue
-        port = int(environ.get(variable) or default)
-        name = variable.lower().replace("_", " ")
-        if why_not_free("127.0.0.1", port) is None:
+        name, value = variable.lower().replace("_", " "), environ.get(variable) or default
+        port = int(value) if value.isdecimal() else 0
+        if not 0 < port < 2**16:
+            findings.append(fault(name, f"{variable}: {value!r} is no port", f"unset it, for {default}"))
+        elif why_not_free("127.0.0.1", port) is None:
             findings.append(ok(name, f"127.0.0.1:{port} is free"))
         else:
             found = f"127.0.0.1:{port} is taken, perhaps by the local stack itself (make run-docker)"

@@ -1,10 +1,12 @@
 """Parameters, data, MLflow and the DVC remote. What needs packages imports them in its check."""
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from socket import create_connection
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -63,7 +65,7 @@ def check_mlflow(uri: str) -> Finding:
         return _asked("mlflow", store.artifact_root, lambda: _list(store.artifact_root or ""))
     scheme = urlsplit(store.uri).scheme.partition("+")[0]
     if scheme in ("http", "https"):
-        return _asked("mlflow", shown, lambda: _health(store.uri))
+        return _asked("mlflow", shown, lambda: _health(shown))
     if scheme in DATABASE_PORTS:
         return _asked("mlflow", shown, lambda: _connect(store.uri, DATABASE_PORTS[scheme]))
     return ok("mlflow", without_password(store.uri))
@@ -145,8 +147,14 @@ def _list(uri: str) -> None:
 
 
 def _health(uri: str) -> None:
-    with urlopen(f"{uri.rstrip('/')}/health", timeout=NETWORK_SECONDS):  # noqa: S310 -- http or https, as was asked
-        pass
+    """Ask an MLflow server for its health; one that wants to know first who asks is there too."""
+    try:
+        with urlopen(f"{uri.rstrip('/')}/health", timeout=NETWORK_SECONDS):  # noqa: S310 -- http or https, as was asked
+            pass
+    except HTTPError as error:
+        error.close()
+        if error.code not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise
 
 
 def _connect(uri: str, default_port: int) -> None:

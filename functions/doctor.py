@@ -97,7 +97,7 @@ def _model(settings: Settings) -> list[Finding]:
     from functions.model import Model
 
     source = bundle_source(settings)
-    if source.uri.startswith(SCHEME):
+    if settings.bundle_uri.startswith(SCHEME) or settings.artifact_root.startswith(SCHEME):
         import google.cloud.storage  # noqa: F401 -- it takes long, and is nothing that a bucket is waited for
     try:
         offer = within(NETWORK_SECONDS, source.look)

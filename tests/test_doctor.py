@@ -6,7 +6,9 @@ import shutil
 import socket
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -193,6 +195,11 @@ def test_ports_of_the_local_stack_are_looked_at():
     assert found["mlflow port"].remedy.endswith(f"MLFLOW_PORT={port + 1} make run-docker")
 
 
+def test_port_that_is_none_is_a_fault():
+    found = check_ports((ROOT / "compose.yaml").read_text(), {"MLFLOW_PORT": "many", "GRAFANA_PORT": "70000"})
+    assert [finding.name for finding in found if finding.state is State.FAULT] == ["mlflow port", "grafana port"]
+
+
 def test_credentials_are_named_and_not_shown(tmp_path):
     path = tmp_path / "account.json"
     environ = {"GOOGLE_APPLICATION_CREDENTIALS": str(path)}
@@ -224,6 +231,25 @@ def test_mlflow_out_of_reach_is_told_without_its_password(scheme, pick_port):
     assert finding.state is State.FAULT
     assert SECRET not in finding.found + finding.remedy
     assert "127.0.0.1" in finding.found
+
+
+@pytest.mark.parametrize(("status", "state"), [(200, State.OK), (401, State.OK), (404, State.FAULT)])
+def test_mlflow_server_is_asked_for_its_health(status, state):
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status if self.path == "/health" else 404)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        thread = Thread(target=server.handle_request)
+        thread.start()
+        finding = check_mlflow(f"http://user:{SECRET}@127.0.0.1:{server.server_port}")
+        thread.join()
+    assert finding.state is state
+    assert SECRET not in finding.found
 
 
 def test_local_mlflow_is_well():

@@ -102,10 +102,11 @@ def check_dvc(root: Path) -> Finding:
 
 
 def without_password(uri: str) -> str:
-    """The URI without what stands before the @ of its host."""
+    """An address from its host on, without a query: a password stands before the one or in the other."""
     scheme, separator, rest = uri.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}" if separator else uri
+    if not separator or uri.startswith(SCHEME):
+        return uri
+    return f"{scheme}{separator}{rest.partition('?')[0].rpartition('@')[2]}"
 
 
 class _Refused(Exception):

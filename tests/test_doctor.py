@@ -278,10 +278,18 @@ def test_dvc_remote_in_a_folder_has_to_be_there(clone, tmp_path):
     assert check_dvc(clone).state is State.OK
 
 
-def test_password_of_an_address_is_taken_out():
-    assert without_password("postgresql://u:p@h:1/d?x=a@b") == "postgresql://h:1/d?x=a@b"
-    assert without_password("gs://bucket/folder") == "gs://bucket/folder"
-    assert without_password("data/raw") == "data/raw"
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("postgresql://u:p@h:1/d", "postgresql://h:1/d"),
+        ("postgresql://u:p/w@h/d", "postgresql://h/d"),
+        ("postgresql://h/d?user=u&password=p@q", "postgresql://h/d"),
+        ("gs://bucket/a@b", "gs://bucket/a@b"),
+        ("data/raw", "data/raw"),
+    ],
+)
+def test_password_of_an_address_is_taken_out(uri, shown):
+    assert without_password(uri) == shown
 
 
 def test_machine_is_examined_in_bounded_time():

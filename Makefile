@@ -7,6 +7,12 @@ PROJECT_ID ?=
 K8S_OVERLAY ?= local
 ARGS ?=
 
+# Fails with the remedy where $(PYTHON) can't run what is here.
+define REQUIRE_PYTHON
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+  echo "error: $(PYTHON) is missing, or older than Python 3.11; name another: make PYTHON=python3.13 ..." >&2; exit 1; }
+endef
+
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -62,6 +68,11 @@ ci: ## Run all that CI runs, on Debian as root: lint and every suite (.ci/run)
 
 .PHONY: install
 install: $(VENV)/.development ## Install everything for development into .venv
+
+.PHONY: doctor
+doctor: ## Check this machine, the training side and the service: what is missing, and the fix
+	@$(REQUIRE_PYTHON)
+	@$(or $(wildcard $(VENV)/bin/python),$(PYTHON)) -m pipeline.doctor
 
 ##@ Model
 
@@ -287,8 +298,7 @@ clean: ## Delete caches and what the pipeline makes again; never raw data, exper
 # Environments: each stamp says which locked set is in .venv.
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "error: $(PYTHON) is older than Python 3.11; name another: make PYTHON=python3.13 ..." >&2; exit 1; }
+	@$(REQUIRE_PYTHON)
 	@echo "creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 

@@ -20,7 +20,7 @@ from functions.access_log import AccessLog
 from functions.api import about, documentation, health, monitoring, open_inference, predictions
 from functions.auth import ApiKeys
 from functions.bundle.files import MODEL_FILE
-from functions.bundle.sources import FolderSource, ModelDirectory, source_of
+from functions.bundle.sources import BundleSource, FolderSource, ModelDirectory, source_of
 from functions.champion import Champion
 from functions.guard import Guard
 from functions.keys import KeyFile, KeySource, SecretManager, SecretVersion
@@ -104,24 +104,33 @@ def from_environment() -> Flask:
     return app
 
 
+def bundle_source(settings: Settings) -> BundleSource:
+    """Where the settings say that the bundle is; nothing is read yet."""
+    if settings.bundle_uri:
+        return source_of(settings.bundle_uri)
+    return ModelDirectory(settings.model_dir, settings.artifact_root)
+
+
 def make_champion(settings: Settings) -> Champion:
     """The champion that the settings describe; nothing is loaded yet."""
-    if settings.bundle_uri:
-        source = source_of(settings.bundle_uri)
-        return Champion(source=source, max_rows=settings.max_batch_rows, reload_seconds=settings.model_reload_seconds)
-    directory = ModelDirectory(settings.model_dir, settings.artifact_root)
-    return Champion(source=directory, max_rows=settings.max_batch_rows)
+    reload_seconds = settings.model_reload_seconds if settings.bundle_uri else 0
+    return Champion(source=bundle_source(settings), max_rows=settings.max_batch_rows, reload_seconds=reload_seconds)
 
 
-def make_keys(settings: Settings) -> ApiKeys:
-    """The keys that the settings name; none is read yet but those in the environment."""
+def key_sources(settings: Settings) -> list[KeySource]:
+    """The places beside the environment that hold keys; none is read yet."""
     sources: list[KeySource] = []
     if settings.authenticated and settings.api_key_file:
         sources.append(KeyFile(settings.api_key_file))
     if settings.authenticated and settings.api_key_secrets:
         manager = SecretManager()
         sources += [SecretVersion(name, manager) for name in settings.api_key_secrets]
-    return ApiKeys(settings.api_keys, sources, production=settings.production)
+    return sources
+
+
+def make_keys(settings: Settings) -> ApiKeys:
+    """The keys that the settings name; none is read yet but those in the environment."""
+    return ApiKeys(settings.api_keys, key_sources(settings), production=settings.production)
 
 
 def prepare(champion: Champion, keys: ApiKeys, settings: Settings, seconds: float = START_SECONDS) -> None:

@@ -51,7 +51,7 @@ class Limits:
         limiter = Limiter(
             client_of_nobody,
             storage_uri=uri,
-            storage_options={} if in_memory else _redis_options(),
+            storage_options={} if in_memory else redis_options(),
             strategy="fixed-window",
         )
         # An extension that is registered already gets its storage from init_app, but no hooks.
@@ -126,7 +126,7 @@ def client_of_nobody() -> str:
     raise NotImplementedError
 
 
-def _redis_options() -> dict[str, Any]:
+def redis_options() -> dict[str, Any]:
     """One try, and an end to it: a thread that hangs on a dead Redis is free again in time for the next try."""
     from redis.backoff import NoBackoff
     from redis.retry import Retry

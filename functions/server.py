@@ -2,7 +2,6 @@
 
 import gc
 import os
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +15,7 @@ from granian.log import LogLevels
 from granian.server import MPServer
 
 from functions import logs
+from functions.ports import why_not_free
 from functions.settings import SHARED_METRICS, THREADS, Settings
 from functions.variables import InvalidSettings
 
@@ -92,13 +92,9 @@ def _folder_in_memory() -> TemporaryDirectory[str]:
 
 def _require_free(host: str, port: int) -> None:
     """Refuse a port that something listens on: granian would share it with another granian, unnoticed."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise SystemExit(f"can't listen on {host}:{port}: {error.strerror}; choose another with PORT=...") from None
+    reason = why_not_free(host, port)
+    if reason is not None:
+        raise SystemExit(f"can't listen on {host}:{port}: {reason}; choose another with PORT=...")
 
 
 def server(settings: Settings) -> MPServer:

@@ -11,7 +11,7 @@ KNOWN = [
     *("run-prod", "health", "ci", "mlflow-experiments"),
     *("k8s-setup", "k8s-setup-kind", "k8s-deploy", "k8s-status", "k8s-logs", "k8s-port-forward"),
     *("k8s-test", "k8s-delete", "k8s-clean"),
-    *("install", "train", "promote", "test", "lint", "format", "run", "build", "mlflow-ui", "clean", "help"),
+    *("install", "train", "promote", "test", "lint", "format", "run", "build", "mlflow-ui", "clean", "help", "doctor"),
     *("dvc-init", "dvc-repro", "dvc-status", "dvc-push", "dvc-pull", "dvc-pipeline"),
     *("run-docker", "stop-docker", "test-container"),
     *("terraform-init", "terraform-plan", "terraform-apply", "terraform-destroy", "terraform-output"),

@@ -122,6 +122,15 @@ def health(inspect, container):
     return inspect(container.name)["State"]["Health"]["Status"]
 
 
+def test_doctor_in_the_container_finds_it_well(start):
+    with start(*PRODUCTION, "--env", f"API_KEY={KEY}") as container:
+        container.await_answer("/health/ready")
+        found = container.execute("python", "-m", "functions.doctor")
+    assert "the service answers on 0.0.0.0:8000, and is ready" in found
+    assert found.splitlines()[-1] == "all that is needed is there"
+    assert KEY not in found
+
+
 def test_idle_connections_outlive_the_load_balancers():
     assert IDLE_CONNECTION_SECONDS >= LOAD_BALANCER_IDLE_SECONDS + 20
 

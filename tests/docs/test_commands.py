@@ -94,6 +94,8 @@ def kubectl_help(command: tuple[str, ...]) -> str:
 
 
 def kubectl_fault(words: tuple[str, ...]) -> str:
+    if "--" in words:
+        words = words[: words.index("--")]  # the rest is what is run in the pod
     command = [word for word in without_flags(words[1:]) if word != "mlops"]
     text = kubectl_help(tuple(command[: 2 if command[0] in ("create", "rollout", "config") else 1]))
     return unknown(flags(words), text) if "Usage:" in text.split("kubectl options")[0] else "is no command"
@@ -107,6 +109,8 @@ def terraform_help(command: tuple[str, ...]) -> str:
 def terraform_fault(words: tuple[str, ...]) -> str:
     command = without_flags(words[1:])
     text = terraform_help(tuple(command[: 2 if command[0] == "state" else 1]))
+    if command[0] == "apply":
+        text += terraform_help(("plan",))  # whose options it takes too
     if "Usage: terraform [global options] " + command[0] not in text:
         return "is no command"
     return unknown(flags(words) - {"-chdir"}, text)
@@ -118,6 +122,8 @@ def docker_help(command: tuple[str, ...]) -> str:
 
 
 def docker_fault(words: tuple[str, ...]) -> str:
+    if words[1] == "exec":
+        words = words[:3]  # the rest is what is run in the container
     command = tuple(without_flags(words[1:])[: 2 if words[1] in ("compose", "buildx") else 1])
     text = docker_help(command)
     if not re.search(rf"^Usage:.* {command[-1]}\b", text, re.MULTILINE):

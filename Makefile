@@ -156,6 +156,10 @@ docs: $(SITE) ## Build the site of the documentation into build/docs; a broken l
 	  --conf-dir docs/site --doctree-dir build/docs-parsed . build/docs
 	@echo "open build/docs/index.html"
 
+.PHONY: docs-images
+docs-images: train install ## Take the pictures of the pages from the real system, with Chromium
+	@PYTHONPATH=. python docs/images/take.py
+
 .PHONY: test-docs
 test-docs: install $(SITE) ## Test the site, and that the tools take every command of the pages
 	pytest -m docs -n 2 tests/docs

@@ -1,7 +1,11 @@
 """The commands that people know."""
 
+import json
+import os
 import re
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -57,6 +61,29 @@ def test_mlflow_ui_shows_the_store_that_training_uses():
 
     assert LOCAL_STORE in make("--dry-run", "mlflow-ui").stdout
     assert f"MLFLOW_TRACKING_URI={LOCAL_STORE} " in make("--dry-run", "mlflow-experiments").stdout
+
+
+@pytest.mark.slow
+def test_health_asks_the_running_service(bundle_folder, free_port):
+    assert make("health", f"PORT={free_port}").returncode != 0
+    environment = {"PATH": os.environ["PATH"], "MODEL_DIR": str(bundle_folder), "PORT": str(free_port)}
+    server = subprocess.Popen([sys.executable, "-m", "functions.server"], cwd=ROOT, env=environment)
+    try:
+        deadline = time.monotonic() + 30
+        while (done := make("health", f"PORT={free_port}")).returncode and time.monotonic() < deadline:
+            time.sleep(0.2)
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+    assert json.loads(done.stdout)["status"] == "healthy"
+
+
+def test_run_prod_refuses_what_production_does():
+    *_, command = make("--dry-run", "run-prod").stdout.strip().splitlines()
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert "API_KEY" in done.stderr + done.stdout
+    assert "CORS_ORIGINS" in done.stderr + done.stdout
 
 
 def test_build_tells_the_image_its_commit_and_nobodys_password(tmp_path):

@@ -71,3 +71,9 @@ def test_every_page_is_named_by_an_index():
         for target in re.findall(r"\]\(([^)#:]+\.md)\)", index.read_text(encoding="utf-8"))
     }
     assert set(PAGES) - named - {indexes[0]} == set()
+
+
+@pytest.mark.parametrize("picture", sorted(ROOT.glob("docs/images/*.*g")), ids=lambda path: path.name)
+def test_picture_is_small_and_shown(picture):
+    assert picture.stat().st_size <= 100_000
+    assert any(f"](images/{picture.name})" in path.read_text(encoding="utf-8") for path in PAGES)

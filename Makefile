@@ -25,6 +25,8 @@ SCANNERS := .venv-scanners/.installed
 SITE := .venv-docs/.installed
 SCHEMAS := tests/k8s/schemas/node_modules/.installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Another environment may be active in the caller's shell; uv would install into that one.
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export IMAGE K8S_OVERLAY PORT
 
 # No program of ours phones home; the code says so too, this covers the tools' own commands.

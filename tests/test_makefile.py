@@ -101,3 +101,10 @@ def test_build_tells_the_image_its_commit_and_nobodys_password(tmp_path):
     assert f'--build-arg "REVISION={git("rev-parse", "HEAD")}"' in commands
     assert '--build-arg "SOURCE=https://example.com/owner/name.git"' in commands
     assert "secret" not in commands
+
+
+def test_environment_that_is_active_elsewhere_gets_none_of_our_packages():
+    show = ["make", "--no-print-directory", "--eval", "show: ; @echo $$VIRTUAL_ENV", "show"]
+    environ = os.environ | {"VIRTUAL_ENV": "/some/other/environment"}
+    said = subprocess.run(show, cwd=ROOT, env=environ, capture_output=True, text=True, check=True).stdout
+    assert said.strip() == str(ROOT / ".venv")

@@ -61,7 +61,7 @@ class Service:
 
         It runs as the service account `account`; empty: as the service does.
 
-        The image brings its model: a revision must not change when the pointer moves (docs/adr/0012).
+        The image brings its model: a revision must not change when the pointer moves (docs/adr/0014).
         With several containers, gcloud gives the image to the one that answers requests.
         """
         words = ["gcloud", "run", "services", "update", self.name, self._region, f"--image={image}"]

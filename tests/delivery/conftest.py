@@ -115,9 +115,9 @@ class Builder:
                 environment[secret["env"]] = self.cloud.secrets[name]
         script = workspace.parent / f"{workspace.name}-{step['id']}.sh"
         script.write_text(step["script"], encoding="utf-8")
-        script.chmod(0o755)
+        interpreter = step["script"].splitlines()[0].removeprefix("#!").split()
         environment["PATH"] = self.cloud.path_of(step["name"])
-        return self._call([script], workspace, environment)
+        return self._call([*interpreter, script], workspace, environment)
 
     def _call(self, command, workspace, environment):
         everywhere = {

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.ci.shell import CommandFailed, Run
@@ -28,10 +28,6 @@ class Table:
         if not self.shares:
             raise DeliveryError("no revision of the service has traffic; look at it with gcloud run services describe")
         return max(self.shares, key=lambda revision: self.shares[revision])
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self)
 
 
 class Service:

@@ -63,9 +63,7 @@ def undone_on_failure(run: Run, build: Build) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        before = _read_lock(run, build)
-        if before is not None and before.build == build.id:
-            undo(run, build, before)
+        abandon(run, build)
         raise
 
 
@@ -95,7 +93,7 @@ def complete(run: Run, build: Build, release: Release) -> None:
 
 
 def abandon(run: Run, build: Build) -> None:
-    """Undo this build's deployment, which a step in another image could not complete."""
+    """Undo this build's deployment, if it has begun one."""
     before = _read_lock(run, build)
     if before is not None and before.build == build.id:
         undo(run, build, before)

@@ -306,6 +306,9 @@ def test_a_service_of_vms_alone_is_rolled(cloud, build, run):
 def test_gcloud_itself_reads_every_command_that_was_called(cloud, build, run, require_program):
     released(cloud, build, run)
     rollback.roll_back(run, replace(build, id="b2"))
+    scan.scan(run, build, NEW, {}, date(2026, 11, 23))
+    sbom.export(run, NEW)
+    deployment.Service(run, build.service, build.region).statuses("iris-api-00001", "2026-11-23T00:00:00Z")
     gcloud = require_program("gcloud")
     # one of each kind: the parser takes its time
     called = (cloud.folder / "commands.log").read_text().splitlines()

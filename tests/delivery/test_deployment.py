@@ -319,3 +319,27 @@ def test_gcloud_itself_reads_every_command_that_was_called(cloud, build, run, re
         result = subprocess.run(words, capture_output=True, text=True, check=False)
         verdict = json.loads(result.stdout.splitlines()[0])[0]
         assert verdict["success"], f"{command}: {verdict['error_message']}"
+
+
+def test_a_step_that_gets_sigterm_runs_what_undoes_it():
+    program = """
+import time
+from pipeline.ci import shell
+
+def work():
+    try:
+        print("begun", flush=True)
+        time.sleep(60)
+    finally:
+        print("undone", flush=True)
+
+shell.step(work)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as step:
+        assert step.stdout.readline() == "begun\n"
+        step.terminate()
+        said, complaint = step.communicate(timeout=30)
+    assert (said, step.returncode) == ("undone\n", 1)
+    assert "the build was ended" in complaint

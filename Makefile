@@ -293,6 +293,24 @@ terraform-lint: $(SCANNERS) ## Check the configuration's format, its security an
 terraform-docs: $(VENV)/.development ## Write the tables of variables and outputs in terraform/README.md
 	@python terraform/document.py
 
+##@ Delivery
+
+REGION ?= europe-west1
+ACTION ?= all
+SUBSTITUTIONS ?= $(shell terraform -chdir=terraform output -raw build_substitutions 2>/dev/null | grep '^_')
+comma := ,
+
+.PHONY: gcloud-submit
+gcloud-submit: ## Submit a build (PROJECT_ID=my-project ACTION=all|train|deploy|rollback)
+	@test -n "$(PROJECT_ID)" || { echo "error: say which project: make gcloud-submit PROJECT_ID=my-project" >&2; exit 2; }
+	gcloud builds submit --project="$(PROJECT_ID)" --region="$(REGION)" --config=cloudbuild.yaml \
+	  --gcs-source-staging-dir="gs://$(PROJECT_ID)_cloudbuild/source" \
+	  --substitutions="_ACTION=$(ACTION)$(if $(SUBSTITUTIONS),$(comma)$(SUBSTITUTIONS))" .
+
+.PHONY: test-delivery
+test-delivery: install $(SCANNERS) ## Run the build's steps on this machine, with a real registry and container engine
+	pytest -m "" tests/delivery
+
 ##@ Cleaning
 
 .PHONY: clean

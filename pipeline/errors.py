@@ -35,3 +35,7 @@ class GateFailed(PipelineError):
 
 class PromotionError(PipelineError):
     """The champion's pointer can't be moved."""
+
+
+class DeliveryError(PipelineError):
+    """A step of the build can't go on."""

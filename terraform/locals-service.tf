@@ -19,13 +19,16 @@ locals {
     ENVIRONMENT              = "production"
     GOOGLE_CLOUD_PROJECT     = var.project_id
     MLFLOW_TRACKING_URI      = local.mlflow_tracking_uri
-    MODEL_URI                = local.model_uri
     RATE_LIMIT_AUTH_FAILURES = tostring(local.rate_limits.auth_failures)
     RATE_LIMIT_HEALTH        = tostring(local.rate_limits.health)
     RATE_LIMIT_MODEL_INFO    = tostring(local.rate_limits.model_info)
     RATE_LIMIT_PREDICT       = tostring(local.rate_limits.predict)
     TRUSTED_PROXY_HOPS       = tostring(local.trusted_proxy_hops)
   }
+
+  # VMs follow the champion's pointer. A revision of Cloud Run carries the model that a build tried with it, and a
+  # MODEL_URI there would let the traffic's shift prove nothing (docs/adr/0014-a-revision-carries-its-model.md).
+  vm_environment = merge(local.service_environment, { MODEL_URI = local.model_uri })
 
   # Settings that are secrets: name of the variable to name of the secret.
   secret_environment = local.redis_enabled ? { RATELIMIT_STORAGE_URI = module.redis[0].uri_secret_id } : {}

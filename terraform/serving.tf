@@ -57,7 +57,7 @@ module "fallback_vm" {
   image                    = var.docker_image
   models_bucket            = module.storage.buckets["models"]
   container_port           = local.container_port
-  environment              = local.service_environment
+  environment              = local.vm_environment
   secret_environment       = { for name, secret in local.secret_environment : name => "projects/${var.project_id}/secrets/${secret}" }
   api_key_secret           = module.secrets.secret_name
   failover_settings_object = local.failover_enabled && var.vm_watchdog ? "${local.failover_bucket}/${local.failover_settings}" : null

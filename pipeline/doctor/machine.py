@@ -18,7 +18,17 @@ from functions.ports import why_not_free
 TOOL_SECONDS = 5.0
 """For the version of one tool; they are asked at the same time."""
 
-TEST_PROGRAMS = ("chromium", "haproxy", "openssl", "prometheus", "redis-server", "shellcheck", "strace", "wrk")
+TEST_PROGRAMS = (
+    "chromium",
+    "docker-registry",
+    "haproxy",
+    "openssl",
+    "prometheus",
+    "redis-server",
+    "shellcheck",
+    "strace",
+    "wrk",
+)
 GOOGLE_MACHINE = Path("/sys/class/dmi/id/product_name")
 LOGIN = "gcloud auth application-default login"
 

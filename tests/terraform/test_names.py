@@ -113,7 +113,7 @@ def test_port_is_the_services_own():
 def test_environment_holds_the_services_settings():
     given = set(local_values()["service_environment"])
     assert given <= {variable.name for variable in variables()}
-    assert given >= {"ENVIRONMENT", "CORS_ORIGINS", "API_KEY_FILE", "MODEL_URI", "TRUSTED_PROXY_HOPS"}
+    assert given >= {"ENVIRONMENT", "CORS_ORIGINS", "API_KEY_FILE", "TRUSTED_PROXY_HOPS"}
 
 
 def test_failover_is_given_all_its_settings():

@@ -29,6 +29,27 @@ resource "google_project_iam_member" "builder_scans" {
   member  = local.builder
 }
 
+# While a build shifts traffic it reads what users were answered by the candidate, and a build that finds another's
+# lock asks whether that one still runs. The SBOM is attached to the image as an occurrence.
+resource "google_project_iam_custom_role" "deployment_observer" {
+  project     = var.project_id
+  role_id     = "mlopsDeploymentObserver"
+  title       = "Deployment observer"
+  description = "Reads request logs and builds, and attaches the list of parts to an image"
+  permissions = [
+    "cloudbuild.builds.get",
+    "containeranalysis.notes.attachOccurrence",
+    "containeranalysis.occurrences.create",
+    "logging.logEntries.list",
+  ]
+}
+
+resource "google_project_iam_member" "builder_observes" {
+  project = var.project_id
+  role    = google_project_iam_custom_role.deployment_observer.name
+  member  = local.builder
+}
+
 # Cloud Functions copies a function's source into a bucket that it makes itself, one a region, and the
 # function's build reads it there.
 resource "google_project_iam_member" "builder_reads_function_source" {

@@ -1,0 +1,131 @@
+"""The Cloud Run service: its traffic table, and new revisions."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.ci.shell import CommandFailed, Run
+from pipeline.errors import DeliveryError
+
+CANDIDATE = "candidate"
+"""Tag of the revision under test; Terraform's route to it names the same."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Percent of the traffic by revision, and the revision of each tag."""
+
+    shares: dict[str, int]
+    tags: dict[str, str]
+
+    def main(self) -> str:
+        """The revision with most of the traffic.
+
+        Raises:
+            DeliveryError: no revision has any.
+        """
+        if not self.shares:
+            raise DeliveryError("no revision of the service has traffic; look at it with gcloud run services describe")
+        return max(self.shares, key=lambda revision: self.shares[revision])
+
+
+class Service:
+    """One service in one region."""
+
+    def __init__(self, run: Run, name: str, region: str) -> None:
+        """Name the service; nothing is asked yet."""
+        self._run, self.name, self._region = run, name, f"--region={region}"
+
+    def describe(self) -> dict[str, Any] | None:
+        """What Cloud Run knows of the service, None where there is none.
+
+        Raises:
+            CommandFailed: it can't be asked.
+        """
+        try:
+            text = self._run("gcloud", "run", "services", "describe", self.name, self._region, "--format=json")
+        except CommandFailed as error:
+            if "Cannot find service" in str(error):
+                return None
+            raise
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    def deploy(self, image: str, account: str) -> str:
+        """Make a revision of `image` without traffic, tagged as the candidate, and give its name.
+
+        It runs as the service account `account`; empty: as the service does.
+
+        The image brings its model: a revision must not change when the pointer moves (docs/adr/0014).
+        With several containers, gcloud gives the image to the one that answers requests.
+        """
+        words = ["gcloud", "run", "services", "update", self.name, self._region, f"--image={image}"]
+        words += [f"--service-account={account}"] if account else []
+        self._run(*words, "--no-traffic", f"--tag={CANDIDATE}", "--remove-env-vars=MODEL_URI")
+        return parse_table(self._described()).tags[CANDIDATE]
+
+    def table(self) -> Table:
+        """The traffic table."""
+        return parse_table(self._described())
+
+    def candidate_url(self) -> str:
+        """The address of the candidate's tag."""
+        for entry in self._described()["status"]["traffic"]:
+            if entry.get("tag") == CANDIDATE and "url" in entry:
+                return str(entry["url"])
+        raise DeliveryError(
+            f"{self.name} has no address for the tag {CANDIDATE}; behind a load balancer set _SERVICE_URL and "
+            "_CANDIDATE_TOKEN (terraform output build_substitutions)"
+        )
+
+    def image(self, revision: str) -> str:
+        """The image of a revision's container that answers requests."""
+        words = ("gcloud", "run", "revisions", "describe", revision, self._region, "--format=json")
+        containers = json.loads(self._run(*words))["spec"]["containers"]
+        return str(next((found for found in containers if found.get("ports")), containers[0])["image"])
+
+    def set_traffic(self, shares: Mapping[str, int]) -> None:
+        """Give each revision its percent, and all others none."""
+        self._update(f"--to-revisions={pairs(shares)}")
+
+    def restore(self, table: Table) -> None:
+        """Put a traffic table back, tags included."""
+        tags = f"--set-tags={pairs(table.tags)}" if table.tags else "--clear-tags"
+        self._update(f"--to-revisions={pairs(table.shares)}", tags)
+
+    def statuses(self, revision: str, since: str) -> list[int]:
+        """The statuses that a revision has answered with since a time (RFC 3339), as the request log says."""
+        wanted = (
+            f'resource.type="cloud_run_revision" resource.labels.service_name="{self.name}" '
+            f'resource.labels.revision_name="{revision}" log_id("run.googleapis.com/requests") timestamp>="{since}"'
+        )
+        found = self._run("gcloud", "logging", "read", wanted, "--limit=10000", "--format=value(httpRequest.status)")
+        return [int(word) for word in found.split()]
+
+    def _update(self, *flags: str) -> None:
+        self._run("gcloud", "run", "services", "update-traffic", self.name, self._region, *flags)
+
+    def _described(self) -> dict[str, Any]:
+        found = self.describe()
+        if found is None:
+            raise DeliveryError(f"the service {self.name} has gone; look at it, then build again")
+        return found
+
+
+def parse_table(service: Mapping[str, Any]) -> Table:
+    """The traffic table in what `gcloud run services describe --format=json` prints."""
+    shares: dict[str, int] = {}
+    tags: dict[str, str] = {}
+    for entry in service.get("status", {}).get("traffic", []):
+        revision = entry["revisionName"]
+        if entry.get("percent"):
+            shares[revision] = shares.get(revision, 0) + entry["percent"]
+        if entry.get("tag"):
+            tags[entry["tag"]] = revision
+    return Table(shares, tags)
+
+
+def pairs(values: Mapping[str, object]) -> str:
+    """A mapping as gcloud takes it: a=1,b=2."""
+    return ",".join(f"{key}={value}" for key, value in values.items())

@@ -1,0 +1,80 @@
+"""Step shift-traffic: give the candidate more and more of the traffic while it answers without errors.
+
+python3 -m pipeline.ci.shift_traffic
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from pipeline.ci import deployment, shell
+from pipeline.ci.build import TARGET, Build, read_build
+from pipeline.ci.candidate import predict, reach, read_bundle
+from pipeline.ci.cloud_run import Service
+from pipeline.ci.shell import Run
+from pipeline.ci.smoke_test import METADATA
+from pipeline.ci.target import read_target
+from pipeline.errors import DeliveryError
+
+
+def shift_traffic(run: Run, build: Build) -> str:
+    """Shift all traffic to the candidate; what was deployed is undone when a step of it fails."""
+    target = read_target(TARGET)
+    if target is None or not target.revision:
+        return "no revision to give traffic to"
+    with deployment.undone_on_failure(run, build):
+        service = Service(run, build.service, build.region)
+        before = service.table().shares
+        candidate, bundle = reach(build, service), read_bundle(METADATA)
+        for percent in build.traffic_steps:
+            service.set_traffic(shares(before, target.revision, percent))
+            seen = observe(service, target.revision, build, lambda: predict(candidate, bundle))
+            check(seen, percent, build.max_error_rate)
+    return f"{target.revision} has all traffic"
+
+
+def observe(service: Service, revision: str, build: Build, send: Callable[[], object]) -> list[int]:
+    """Let users send requests for a time, send what is missing, and give the statuses of all that are logged.
+
+    `send` reaches the candidate whatever its share, and raises when its answer is wrong.
+    """
+    since = datetime.now(UTC).isoformat(timespec="milliseconds")
+    time.sleep(build.step_seconds)
+    for _ in range(max(0, build.step_requests - len(service.statuses(revision, since)))):
+        send()
+    return service.statuses(revision, since)
+
+
+def check(statuses: Sequence[int], percent: int, max_error_rate: float) -> None:
+    """Compare the share of server errors with its bound.
+
+    Raises:
+        DeliveryError: it is higher.
+    """
+    errors = sum(status >= 500 for status in statuses)
+    if errors > max_error_rate * len(statuses):
+        raise DeliveryError(
+            f"at {percent} % the candidate answered {errors} of {len(statuses)} requests with a server error; "
+            f"at most {max_error_rate:.1%} may be (_MAX_ERROR_RATE)"
+        )
+
+
+def shares(before: Mapping[str, int], candidate: str, percent: int) -> dict[str, int]:
+    """The traffic table in which the candidate has `percent`, and the others the rest as they shared it before.
+
+    Whole numbers that add up to 100: what rounding leaves over goes to the largest remainders.
+    """
+    others = {revision: share for revision, share in before.items() if revision != candidate}
+    rest, total = 100 - percent, sum(others.values())
+    if not total:
+        return {candidate: 100}
+    exact = {revision: rest * share / total for revision, share in others.items()}
+    table = {revision: int(share) for revision, share in exact.items()}
+    by_remainder = sorted(exact, key=lambda revision: table[revision] - exact[revision])
+    for revision in by_remainder[: rest - sum(table.values())]:
+        table[revision] += 1
+    return {revision: share for revision, share in table.items() if share} | {candidate: percent}
+
+
+if __name__ == "__main__":
+    shell.step(lambda: shift_traffic(shell.run, read_build()))

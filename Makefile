@@ -301,7 +301,7 @@ SUBSTITUTIONS ?= $(shell terraform -chdir=terraform output -raw build_substituti
 comma := ,
 
 .PHONY: gcloud-submit
-gcloud-submit: ## Submit a build (PROJECT_ID=my-project ACTION=all|train|deploy|rollback)
+gcloud-submit: ## Submit a build (PROJECT_ID=my-project ACTION=all, train, deploy or rollback)
 	@test -n "$(PROJECT_ID)" || { echo "error: say which project: make gcloud-submit PROJECT_ID=my-project" >&2; exit 2; }
 	gcloud builds submit --project="$(PROJECT_ID)" --region="$(REGION)" --config=cloudbuild.yaml \
 	  --gcs-source-staging-dir="gs://$(PROJECT_ID)_cloudbuild/source" \

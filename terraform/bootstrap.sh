@@ -76,12 +76,12 @@ make_key() {
   fi
 }
 
-# The newest image of the service, by digest; nothing when there is none. Layer caches are no image.
+# The newest image of the service, by digest; nothing when there is none.
 newest_image() {
   local repository digest
   repository=$(output artifact_registry)/iris-api
-  digest=$(gcloud artifacts docker images list "$repository" --include-tags \
-    --filter="package=$repository AND NOT tags:buildcache" --format='value(updateTime,version)' 2>/dev/null |
+  digest=$(gcloud artifacts docker images list "$repository" --filter="package=$repository" \
+    --format='value(updateTime,version)' 2>/dev/null |
     sort | tail -1 | cut -f2) || return 0 # the images of a repository that never had one can't be listed
   [[ -z $digest ]] || printf '%s@%s' "$repository" "$digest"
 }

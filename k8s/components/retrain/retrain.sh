@@ -3,7 +3,7 @@
 set -euo pipefail
 
 project=${PROJECT_FOLDER:-/app}
-work=${WORK_FOLDER:-/work}/project
+work=${WORK_FOLDER:-/workspace}/project
 
 mkdir -p "$work"
 tar -C "$project" --exclude=.venv --exclude=.git -cf - . | tar -C "$work" -xf -

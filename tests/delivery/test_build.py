@@ -36,7 +36,7 @@ def builder(cloud, make_builder, require_program):
     listed = subprocess.run(
         [gcloud, "meta", "list-files-for-upload"], cwd=root, capture_output=True, text=True, check=True
     )
-    for name in listed.stdout.splitlines():
+    for name in set(listed.stdout.splitlines()) - {"dvc.lock"}:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / name, source / name)
     assert not (source / ".git").exists()
@@ -104,7 +104,12 @@ class Users:
 
 @pytest.fixture(scope="module")
 def second_build(cloud, builder, first_build, service):
-    """The same sources again, with users who predict meanwhile."""
+    """The same sources after a training of the user's own, never pushed, with users who predict meanwhile."""
+    laptop = shutil.copytree(builder.source, cloud.folder / "laptop")
+    environment = os.environ | {"PATH": f"{builder.root / '.venv/bin'}:{os.environ['PATH']}"}
+    for command in ["dvc config --local core.no_scm true", "dvc repro"]:
+        subprocess.run(command.split(), cwd=laptop, env=environment, stdout=subprocess.DEVNULL, check=True)
+    shutil.copy2(laptop / "dvc.lock", builder.source)
     with Users(service, cloud.secrets["mlops-api-key"].split()[0]) as users:
         outcome = builder.submit()
     outcome.users = users.statuses

@@ -9,6 +9,7 @@ locals {
     _REGION                  = var.region
     _REPOSITORY              = module.registry.repository_id
     _RUNTIME_SERVICE_ACCOUNT = module.identity.emails["runtime"]
+    _SECONDARY_REGION        = var.secondary_region
     _SERVICE                 = var.enable_public_ip ? "" : local.service_name
     _SERVICE_URL             = local.edge_enabled ? module.edge[0].url : ""
     _VM_GROUP                = local.vm_enabled ? module.fallback_vm[0].vm_name : ""

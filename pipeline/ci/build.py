@@ -26,6 +26,7 @@ class Build:
 
     id: str
     region: str
+    secondary_region: str
     service: str
     runtime_service_account: str
     models_bucket: str
@@ -56,6 +57,7 @@ def read_build(environ: Mapping[str, str] = os.environ) -> Build:
         return Build(
             id=environ["BUILD_ID"],
             region=environ["_REGION"],
+            secondary_region=environ["_SECONDARY_REGION"],
             service=environ["_SERVICE"],
             runtime_service_account=environ["_RUNTIME_SERVICE_ACCOUNT"],
             models_bucket=environ["_MODELS_BUCKET"],

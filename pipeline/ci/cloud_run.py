@@ -35,7 +35,7 @@ class Service:
 
     def __init__(self, run: Run, name: str, region: str) -> None:
         """Name the service; nothing is asked yet."""
-        self._run, self.name, self._region = run, name, f"--region={region}"
+        self._run, self.name, self.region, self._region = run, name, region, f"--region={region}"
 
     def describe(self) -> dict[str, Any] | None:
         """What Cloud Run knows of the service, None where there is none.
@@ -98,7 +98,8 @@ class Service:
         """The statuses that a revision has answered with since a time (RFC 3339), as the request log says."""
         wanted = (
             f'resource.type="cloud_run_revision" resource.labels.service_name="{self.name}" '
-            f'resource.labels.revision_name="{revision}" log_id("run.googleapis.com/requests") timestamp>="{since}"'
+            f'resource.labels.revision_name="{revision}" resource.labels.location="{self.region}" '
+            f'log_id("run.googleapis.com/requests") timestamp>="{since}"'
         )
         found = self._run("gcloud", "logging", "read", wanted, "--limit=10000", "--format=value(httpRequest.status)")
         return [int(word) for word in found.split()]
@@ -109,7 +110,7 @@ class Service:
     def _described(self) -> dict[str, Any]:
         found = self.describe()
         if found is None:
-            raise DeliveryError(f"the service {self.name} has gone; look at it, then build again")
+            raise DeliveryError(f"there is no service {self.name} in {self.region}; terraform apply makes it")
         return found
 
 

@@ -21,25 +21,31 @@ ALIVE = {"QUEUED", "PENDING", "WORKING"}
 
 @dataclass(frozen=True, kw_only=True)
 class Before:
-    """What a build found, and puts back when it fails: traffic, the VMs' image, and the champion's pointer.
+    """What a build found, and puts back when it fails: traffic by region, the VMs' image, and the champion's pointer.
 
     None: there was none.
     """
 
     build: str
-    table: Table | None
+    tables: dict[str, Table]
     vm_image: str | None
     pointer: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """What a build brought into service; `revision` is empty where only VMs serve."""
+    """What a build brought into service: revisions by region, none where only VMs serve."""
 
     build: str
-    revision: str
+    revisions: dict[str, str]
     image: str
     pointer: str | None
+
+
+def services(run: Run, build: Build) -> list[Service]:
+    """The Cloud Run services of the build, that of its own region first."""
+    regions = (build.region, build.secondary_region) if build.service else ()
+    return [Service(run, build.service, region) for region in regions if region]
 
 
 def begin(run: Run, build: Build) -> Before:
@@ -69,8 +75,8 @@ def undone_on_failure(run: Run, build: Build) -> Iterator[None]:
 
 def undo(run: Run, build: Build, before: Before) -> None:
     """Put back what was there before, and let other builds deploy. Doing it twice is doing it once."""
-    if before.table is not None:
-        Service(run, build.service, build.region).restore(before.table)
+    for region, table in before.tables.items():
+        Service(run, build.service, region).restore(table)
     if before.vm_image is not None and vms.image(run, build) != before.vm_image:
         vms.roll(run, build, before.vm_image)
     pointer = read_pointer(run, build)
@@ -81,15 +87,18 @@ def undo(run: Run, build: Build, before: Before) -> None:
     storage.delete(run, _lock(build))
 
 
-def complete(run: Run, build: Build, release: Release) -> None:
-    """Note what serves now and what served before, and let other builds deploy."""
+def complete(run: Run, build: Build, image: str) -> str:
+    """Note what serves now, `image`, and what served before; let other builds deploy; say what serves."""
     before = _read_lock(run, build)
     if before is None or before.build != build.id:
         raise DeliveryError(f"{_lock(build)} is not this build's; look at what serves, then build again")
+    revisions = {service.region: service.table().main() for service in services(run, build)}
+    current = Release(build=build.id, revisions=revisions, image=image, pointer=read_pointer(run, build))
     previous = _as_release(run, build, before)
-    state = {"current": asdict(release), "previous": None if previous is None else asdict(previous)}
+    state = {"current": asdict(current), "previous": None if previous is None else asdict(previous)}
     storage.write(run, _state(build), json.dumps(state, indent=2))
     storage.delete(run, _lock(build))
+    return " ".join(["serving:", *revisions.values(), image])
 
 
 def abandon(run: Run, build: Build) -> None:
@@ -124,7 +133,7 @@ def write_pointer(run: Run, build: Build, pointer: str) -> None:
 def _note(run: Run, build: Build) -> Before:
     before = Before(
         build=build.id,
-        table=Service(run, build.service, build.region).table() if build.service else None,
+        tables={service.region: service.table() for service in services(run, build)},
         vm_image=vms.image(run, build) if build.vm_group else None,
         pointer=read_pointer(run, build),
     )
@@ -147,14 +156,14 @@ def _recover(run: Run, build: Build) -> None:
 
 
 def _as_release(run: Run, build: Build, before: Before) -> Release | None:
-    if before.table is not None:
-        revision = before.table.main()
-        image = Service(run, build.service, build.region).image(revision)
+    revisions = {region: table.main() for region, table in before.tables.items()}
+    if build.region in revisions:
+        image = Service(run, build.service, build.region).image(revisions[build.region])
     elif before.vm_image is not None:
-        revision, image = "", before.vm_image
+        image = before.vm_image
     else:
         return None
-    return Release(build=before.build, revision=revision, image=image, pointer=before.pointer)
+    return Release(build=before.build, revisions=revisions, image=image, pointer=before.pointer)
 
 
 def _read_lock(run: Run, build: Build) -> Before | None:
@@ -162,8 +171,8 @@ def _read_lock(run: Run, build: Build) -> Before | None:
     if text is None:
         return None
     found: dict[str, Any] = json.loads(text)
-    table = found.pop("table")
-    return Before(table=None if table is None else Table(**table), **found)
+    tables = {region: Table(**table) for region, table in found.pop("tables").items()}
+    return Before(tables=tables, **found)
 
 
 def _read_state(run: Run, build: Build) -> dict[str, Any] | None:

@@ -5,7 +5,6 @@ python3 -m pipeline.ci.finish
 
 from pipeline.ci import deployment, shell
 from pipeline.ci.build import PROMOTED, TARGET, Build, read_build
-from pipeline.ci.deployment import Release
 from pipeline.ci.shell import Run
 from pipeline.ci.target import read_target
 from pipeline.errors import DeliveryError
@@ -23,10 +22,7 @@ def finish(run: Run, build: Build) -> str:
     if not PROMOTED.exists():
         deployment.abandon(run, build)
         raise DeliveryError("the step promote failed; traffic, VMs and pointer are as they were")
-    pointer = deployment.read_pointer(run, build)
-    release = Release(build=build.id, revision=target.revision, image=target.image, pointer=pointer)
-    deployment.complete(run, build, release)
-    return f"serving: {target.revision} {target.image}"
+    return deployment.complete(run, build, target.image)
 
 
 if __name__ == "__main__":

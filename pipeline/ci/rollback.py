@@ -1,13 +1,10 @@
-"""Step rollback: back to the revision, the VMs' image and the champion before. A second one undoes the first.
+"""Step rollback: back to the revisions, the VMs' image and the champion before. A second one undoes the first.
 
 python3 -m pipeline.ci.rollback
 """
 
-from dataclasses import replace
-
 from pipeline.ci import deployment, shell, vms
 from pipeline.ci.build import IMAGE, Build, read_build
-from pipeline.ci.cloud_run import Service
 from pipeline.ci.shell import Run
 
 
@@ -19,16 +16,19 @@ def roll_back(run: Run, build: Build) -> str:
     """
     with deployment.undone_on_failure(run, build):
         deployment.begin(run, build)
-        release = replace(deployment.previous_release(run, build), build=build.id)
-        if release.revision:
-            Service(run, build.service, build.region).set_traffic({release.revision: 100})
+        release = deployment.previous_release(run, build)
+        for service in deployment.services(run, build):
+            revision = release.revisions.get(service.region)
+            # a region that has been added since
+            revision = revision or service.deploy(release.image, build.runtime_service_account)
+            service.set_traffic({revision: 100})
         if build.vm_group:
             vms.roll(run, build, release.image)
         if release.pointer is not None:
             deployment.write_pointer(run, build, release.pointer)
-        deployment.complete(run, build, release)
+        serving = deployment.complete(run, build, release.image)
     IMAGE.write_text(release.image, encoding="utf-8")
-    return f"serving: {release.revision} {release.image}"
+    return serving
 
 
 if __name__ == "__main__":

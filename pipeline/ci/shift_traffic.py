@@ -24,24 +24,32 @@ def shift_traffic(run: Run, build: Build) -> str:
         return "no revision to give traffic to"
     with deployment.undone_on_failure(run, build):
         service = Service(run, build.service, build.region)
-        before = service.table().shares
         candidate, bundle = reach(build, service), read_bundle(METADATA)
-        for percent in build.traffic_steps:
-            service.set_traffic(shares(before, target.revision, percent))
-            seen = observe(service, target.revision, build, lambda: predict(candidate, bundle))
-            check(seen, percent, build.max_error_rate)
+        shift(service, target.revision, build, lambda: predict(candidate, bundle))
     return f"{target.revision} has all traffic"
 
 
-def observe(service: Service, revision: str, build: Build, send: Callable[[], object]) -> list[int]:
-    """Let users send requests for a time, send what is missing, and give the statuses of all that are logged.
+def shift(service: Service, revision: str, build: Build, send: Callable[[], object] | None = None) -> None:
+    """Give `revision` more and more of the traffic, as long as few enough of its answers are server errors.
 
-    `send` reaches the candidate whatever its share, and raises when its answer is wrong.
+    `send` reaches it whatever its share, and raises when its answer is wrong; None: only users' requests count.
+
+    Raises:
+        DeliveryError: too many are.
     """
+    before = service.table().shares
+    for percent in build.traffic_steps:
+        service.set_traffic(shares(before, revision, percent))
+        check(observe(service, revision, build, send), percent, build.max_error_rate)
+
+
+def observe(service: Service, revision: str, build: Build, send: Callable[[], object] | None) -> list[int]:
+    """Let users send requests for a time, send what is missing, and give the statuses of all that are logged."""
     since = datetime.now(UTC).isoformat(timespec="milliseconds")
     time.sleep(build.step_seconds)
-    for _ in range(max(0, build.step_requests - len(service.statuses(revision, since)))):
-        send()
+    if send is not None:
+        for _ in range(max(0, build.step_requests - len(service.statuses(revision, since)))):
+            send()
     return service.statuses(revision, since)
 
 

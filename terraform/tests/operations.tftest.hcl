@@ -23,6 +23,7 @@ run "tells_builds_where_the_service_is" {
       _REGION                  = "europe-west1"
       _REPOSITORY              = "mlops-repo"
       _RUNTIME_SERVICE_ACCOUNT = "mock-sa@iris-test.iam.gserviceaccount.com"
+      _SECONDARY_REGION        = ""
       _SERVICE                 = "iris-api"
       _SERVICE_URL             = ""
       _VM_GROUP                = ""
@@ -40,11 +41,14 @@ run "tells_builds_how_to_pass_the_load_balancer" {
   variables {
     enable_load_balancer = true
     domain               = "api.example.com"
+    secondary_region     = "europe-west4"
+    min_instances        = 1
   }
 
   assert {
     condition = (
-      local.build_substitutions._SERVICE_URL == "https://api.example.com"
+      local.build_substitutions._SECONDARY_REGION == "europe-west4"
+      && local.build_substitutions._SERVICE_URL == "https://api.example.com"
       && length(nonsensitive(local.build_substitutions._CANDIDATE_TOKEN)) >= 32
       && local.build_substitutions._VM_GROUP == "iris-api-server"
     )

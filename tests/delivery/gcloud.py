@@ -21,6 +21,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 
 STATE = Path(os.environ["STANDIN_STATE"])
+HOME = "europe-west1"
 READY_SECONDS = 60
 
 
@@ -83,8 +84,13 @@ def storage_rm(state, flags, uri):
     storage("DELETE", uri)
 
 
+def named(name, flags):
+    """A service's key in the state: its name, and its region where that is not the first."""
+    return name if flags["region"] == HOME else f"{name} in {flags['region']}"
+
+
 def services_describe(state, flags, name):
-    service = state["services"].get(name)
+    service = state["services"].get(named(name, flags))
     if service is None:
         fail(f"Cannot find service [{name}]")
     tags = [
@@ -96,7 +102,7 @@ def services_describe(state, flags, name):
 
 
 def services_update(state, flags, name):
-    service = state["services"][name]
+    service = state["services"][named(name, flags)]
     revision = f"{name}-{len(service['revisions']) + 1:05d}"
     removed = set(filter(None, flags.get("remove-env-vars", "").split(",")))
     environment = {key: value for key, value in service["environment"].items() if key not in removed}
@@ -132,7 +138,7 @@ def docker(*words):
 
 
 def update_traffic(state, flags, name):
-    service = state["services"][name]
+    service = state["services"][named(name, flags)]
     shares = {key: int(value) for key, value in parse_pairs(flags["to-revisions"]).items()}
     if sum(shares.values()) != 100 or not shares.keys() <= service["revisions"].keys():
         fail(f"bad traffic table {shares}")
@@ -153,7 +159,7 @@ def parse_pairs(text):
 
 
 def revisions_describe(state, flags, name):
-    found = next(s["revisions"][name] for s in state["services"].values() if name in s["revisions"])
+    found = state["services"][named(name.rpartition("-")[0], flags)]["revisions"][name]
     collector = {"name": "collector", "image": "collector:1"}
     say(json.dumps({"spec": {"containers": [collector, {"ports": [{}], "image": found["image"]}]}}))
 

@@ -48,7 +48,7 @@ def test_steps_wait_for_what_they_need_and_nothing_runs_beside_the_deployment():
     assert "test" not in ancestors("train")
     assert ancestors("push-image") >= {"test", "build-image"}
     assert ancestors("deploy") >= {"scan", "sbom", "push-data", "test"}
-    chain = ["deploy", "smoke-test", "shift-traffic", "roll-vms", "promote", "finish", "record"]
+    chain = ["deploy", "smoke-test", "shift-traffic", "shift-secondary", "roll-vms", "promote", "finish", "record"]
     for step, following in pairwise(chain):
         assert STEPS[following]["waitFor"] == [step]
     rolling_back = {"rollback", "name-image"}

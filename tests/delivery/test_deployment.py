@@ -20,7 +20,19 @@ from functions.bundle.storage import Location
 from functions.champion import Champion
 from functions.model import Model
 from functions.settings import Settings
-from pipeline.ci import deployment, finish, record, roll_vms, rollback, sbom, scan, shell, shift_traffic, smoke_test
+from pipeline.ci import (
+    deployment,
+    finish,
+    record,
+    roll_vms,
+    rollback,
+    sbom,
+    scan,
+    shell,
+    shift_secondary,
+    shift_traffic,
+    smoke_test,
+)
 from pipeline.ci.build import PROMOTED, TARGET, Build
 from pipeline.ci.deploy import deploy
 from pipeline.ci.shell import CommandFailed
@@ -74,6 +86,7 @@ def build(cloud):
     return Build(
         id="b1",
         region="europe-west1",
+        secondary_region="",
         service="iris-api",
         runtime_service_account="",
         models_bucket=cloud.bucket.removeprefix("gs://"),
@@ -100,6 +113,7 @@ def released(cloud, build, run, image=NEW, number="b1", pointer='{"version":"v1"
     deploy(run, build, image)
     target = json.loads(TARGET.read_text())
     deployment.Service(run, build.service, build.region).set_traffic({target["revision"]: 100})
+    shift_secondary.shift_secondary(run, build)
     roll_vms.roll_vms(run, build)
     deployment.write_pointer(run, build, pointer)
     PROMOTED.touch()
@@ -178,7 +192,8 @@ def test_a_build_undoes_what_a_killed_one_left(cloud, build, run):
 
 def test_what_a_build_completed_before_it_was_killed_stays(cloud, build, run):
     revision = released(cloud, build, run)
-    lock = {"build": "b1", "table": {"shares": {"iris-api-x": 100}, "tags": {}}, "vm_image": OLD, "pointer": POINTER}
+    tables = {"europe-west1": {"shares": {"iris-api-x": 100}, "tags": {}}}
+    lock = {"build": "b1", "tables": tables, "vm_image": OLD, "pointer": POINTER}
     words = ("gcloud", "storage", "cp", "-", f"{cloud.deployment}/lock.json", "--content-type=application/json")
     run(*words, text=json.dumps(lock))
     deploy(run, replace(build, id="b2"), NEW)
@@ -281,6 +296,60 @@ def test_rollback_goes_back_and_a_second_one_forward_again(cloud, build, run):
     rollback.roll_back(run, replace(build, id="b4"))
     assert cloud.state["services"]["iris-api"]["shares"] == {second: 100}
     assert (cloud.pointer, vm_image(cloud)) == ('{"version":"v2"}', NEW)
+
+
+@pytest.fixture
+def secondary(cloud, build):
+    """The same service in a second region, and a build that knows of it."""
+    service = {"environment": {}, "tag_url": "", "history": [], "tags": {}, "shares": {"iris-api-00001": 100}}
+    service |= {"revisions": {"iris-api-00001": {"image": OLD, "environment": {}, "port": None}}}
+    cloud.change(services=cloud.state["services"] | {"iris-api in europe-west4": service})
+    return replace(build, secondary_region="europe-west4")
+
+
+def second_service(cloud):
+    return cloud.state["services"]["iris-api in europe-west4"]
+
+
+def test_second_region_follows_step_by_step(cloud, secondary, run):
+    released(cloud, secondary, run)
+    service = second_service(cloud)
+    assert [shares["iris-api-00002"] for shares in service["history"]] == [10, 50, 100]
+    assert service["revisions"]["iris-api-00002"]["image"] == NEW
+
+
+def test_server_errors_in_the_second_region_undo_both(cloud, secondary, run):
+    before, there = cloud.served, second_service(cloud)["shares"]
+    deploy(run, secondary, NEW)
+    deployment.Service(run, secondary.service, secondary.region).set_traffic({"iris-api-00003": 100})
+    (cloud.folder / "requests.log").write_text("9999-01-01T00:00:00 iris-api-00002 500")
+    with pytest.raises(DeliveryError, match="1 of 1 requests"):
+        shift_secondary.shift_secondary(run, secondary)
+    assert cloud.served == before
+    assert second_service(cloud)["shares"] == there
+
+
+def test_rollback_goes_back_in_both_regions(cloud, secondary, run):
+    released(cloud, secondary, run, OLD, "b1")
+    released(cloud, secondary, run, NEW, "b2")
+    rollback.roll_back(run, replace(secondary, id="b3"))
+    assert second_service(cloud)["shares"] == {"iris-api-00002": 100}
+
+
+def test_rollback_deploys_to_a_region_that_is_younger(cloud, build, secondary, run):
+    released(cloud, build, run, OLD, "b1")
+    released(cloud, build, run, NEW, "b2")
+    rollback.roll_back(run, replace(secondary, id="b3"))
+    service = second_service(cloud)
+    assert service["shares"] == {"iris-api-00002": 100}
+    assert service["revisions"]["iris-api-00002"]["image"] == OLD
+
+
+def test_second_region_without_a_service_names_it(cloud, build, run):
+    before = cloud.served
+    with pytest.raises(DeliveryError, match="no service iris-api in europe-west4"):
+        deploy(run, replace(build, secondary_region="europe-west4"), NEW)
+    assert cloud.served == before
 
 
 def test_rollback_with_nothing_to_go_back_to_changes_nothing(cloud, build, run):

@@ -5,6 +5,7 @@ Classes are indices 0..K-1 throughout. A score whose denominator is zero is 0, a
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,6 +119,24 @@ def evaluate(
 def quantile(values: Floats, share: float) -> float:
     """The smallest of `values` that at least `share` of them do not exceed: always one that was observed."""
     return float(np.quantile(values, share, method="inverted_cdf"))
+
+
+def bca_quantile(resampled: Floats, observed: float, left_out: Floats, cells: Ints, share: float) -> float:
+    """The end of a one-sided interval by the bias-corrected and accelerated (BCa) bootstrap.
+
+    `resampled` [resamples] and `observed` are the statistic of the resamples and of the rows themselves;
+    `left_out` [cells] that of the rows without one row of a cell, `cells` [cells] how many rows each has.
+    Efron and Tibshirani 1993, equations 14.9 to 14.15; resamples that equal the observed one count half,
+    since a statistic of counts has many.
+    """
+    normal, count = NormalDist(), len(resampled)
+    below = (np.sum(resampled < observed) + np.sum(resampled == observed) / 2) / count
+    bias = normal.inv_cdf(float(np.clip(below, 1 / count, 1 - 1 / count)))
+    deviations = np.average(left_out, weights=cells) - left_out
+    spread = float(cells @ deviations**2)
+    acceleration = float(cells @ deviations**3) / (6 * spread**1.5) if spread else 0.0
+    shifted = bias + normal.inv_cdf(share)
+    return quantile(resampled, normal.cdf(bias + shifted / (1 - acceleration * shifted)))
 
 
 def roc_curve(positive: NDArray[np.bool_], scores: NDArray[np.floating]) -> RocCurve:

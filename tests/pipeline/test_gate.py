@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
+from scipy.stats import bootstrap as scipy_bootstrap
 from sklearn.metrics import f1_score
 
 from functions.bundle.files import read_metadata
@@ -47,13 +49,29 @@ def test_non_inferiority_lets_one_row_of_thirty_pass_and_no_more(make_params, ca
     assert checks[1].value == pytest.approx(expected[0] - expected[1])
 
 
-def test_non_inferiority_bound_is_that_of_resampled_rows(make_params, generator):
+def test_non_inferiority_bound_is_that_of_scipy(make_params, generator):
     candidate, champion = answers(1, 12, 13, 25), answers(1, 2)
-    rows = generator.integers(0, 30, size=(20_000, 30))
     right = (candidate == TRUTH).astype(int) - (champion == TRUTH).astype(int)
-    expected = np.quantile(right[rows].mean(axis=1), 0.05, method="inverted_cdf")
+    theirs = scipy_bootstrap((right,), np.mean, confidence_level=0.9, method="BCa", n_resamples=20_000, rng=generator)
 
-    assert check(make_params, candidate, champion, resamples=20_000)[0].bound == pytest.approx(expected, abs=1e-9)
+    bound = check(make_params, candidate, champion, resamples=20_000)[0].bound
+    # a row of 30 is 0.033; scipy's quantile lies between two of them
+    assert bound == pytest.approx(theirs.confidence_interval.low, abs=1 / 30)
+
+
+@pytest.mark.parametrize(("rows", "margin"), [(30, 0.15), (100, 0.05), (300, 0.03), (1000, 0.02)])
+def test_candidate_that_is_worse_by_the_margin_passes_about_once_in_twenty(make_params, rows, margin):
+    """Exactly, over the binomial number of rows on which the candidate alone errs: the hardest case."""
+    params = make_params(evaluate={"margins": {"accuracy": margin, "f1_score": 1.0}}).evaluate
+    truth = np.zeros(rows, dtype=np.int64)
+    passes = 0.0
+    for errors in range(rows + 1):
+        candidate = truth.copy()
+        candidate[:errors] = 1
+        if not non_inferiority_checks(truth, candidate, truth, 2, params, seed=42)[0].passed:
+            break
+        passes += float(binom.pmf(errors, rows, margin))
+    assert 0.01 < passes < 0.07
 
 
 predictions = st.lists(st.integers(0, 2), min_size=30, max_size=30).map(np.array)
@@ -88,8 +106,8 @@ def test_failures_name_the_number_its_threshold_and_the_miss(make_params):
     found = failures(gate)
     assert found[0] == "accuracy 0.9000 is below its floor 0.9500, by 0.0500"
     assert found[1] == (
-        "accuracy differs from the champion's by -0.1000, with a lower 95% bound of -0.2000 "
-        "below the margin -0.1200, by 0.0800"
+        "accuracy differs from the champion's by -0.1000, with a lower 95% bound of -0.2333 "
+        "below the margin -0.1500, by 0.0833"
     )
     assert len(found) == 3
 

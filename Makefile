@@ -295,17 +295,23 @@ terraform-docs: $(VENV)/.development ## Write the tables of variables and output
 
 ##@ Delivery
 
-REGION ?= europe-west1
 ACTION ?= all
-SUBSTITUTIONS ?= $(shell terraform -chdir=terraform output -raw build_substitutions 2>/dev/null | grep '^_')
+SUBSTITUTIONS ?=
 comma := ,
+
+# What Terraform knows of the project; asked when it is needed, and once.
+TERRAFORM_SUBSTITUTIONS = $(eval TERRAFORM_SUBSTITUTIONS := $$(shell $(ASK_TERRAFORM)))$(TERRAFORM_SUBSTITUTIONS)
+ASK_TERRAFORM = $(TERRAFORM) output -raw build_substitutions | grep '^_' || \
+  echo "warning: Terraform does not know the project (see above): the build goes by the defaults of cloudbuild.yaml," \
+  "without a second region, load balancer or VMs" >&2
+REGION ?= $(or $(patsubst _REGION=%,%,$(filter _REGION=%,$(subst $(comma), ,$(TERRAFORM_SUBSTITUTIONS)))),europe-west1)
 
 .PHONY: gcloud-submit
 gcloud-submit: ## Submit a build (PROJECT_ID=my-project ACTION=all, train, deploy or rollback)
 	@test -n "$(PROJECT_ID)" || { echo "error: say which project: make gcloud-submit PROJECT_ID=my-project" >&2; exit 2; }
 	gcloud builds submit --project="$(PROJECT_ID)" --region="$(REGION)" --config=cloudbuild.yaml \
 	  --gcs-source-staging-dir="gs://$(PROJECT_ID)_cloudbuild/source" \
-	  --substitutions="_ACTION=$(ACTION)$(if $(SUBSTITUTIONS),$(comma)$(SUBSTITUTIONS))" .
+	  --substitutions="_ACTION=$(ACTION)$(addprefix $(comma),$(TERRAFORM_SUBSTITUTIONS))$(if $(SUBSTITUTIONS),$(comma)$(SUBSTITUTIONS))" .
 
 .PHONY: test-delivery
 test-delivery: install $(SCANNERS) ## Run the build's steps on this machine, with a real registry and container engine

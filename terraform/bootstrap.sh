@@ -76,14 +76,13 @@ make_key() {
   fi
 }
 
-# The newest image of the service, by digest; nothing when there is none.
-newest_image() {
-  local repository digest
-  repository=$(output artifact_registry)/iris-api
-  digest=$(gcloud artifacts docker images list "$repository" --filter="package=$repository" \
-    --format='value(updateTime,version)' 2>/dev/null |
-    sort | tail -1 | cut -f2) || return 0 # the images of a repository that never had one can't be listed
-  [[ -z $digest ]] || printf '%s@%s' "$repository" "$digest"
+# The image of the newest build that succeeded, by digest; nothing when none did. A build that failed, at its scan for
+# one, may have pushed an image too.
+built_image() {
+  local digest
+  digest=$(gcloud builds list --project="$project" --region="$region" --limit=1 \
+    --filter="status=SUCCESS AND tags=iris-api" --format='value(results.images[0].digest)') || return
+  [[ -z $digest ]] || printf '%s/iris-api@%s' "$(output artifact_registry)" "$digest"
 }
 
 build_image() {
@@ -110,12 +109,12 @@ terraform -chdir=terraform init -input=false
 terraform -chdir=terraform apply -var=docker_image= "$@"
 
 say "3 of 5: the first build: trains the model, and pushes the image"
-image=$(newest_image)
+image=$(built_image)
 if [[ -z $image ]]; then
   build_image
-  image=$(newest_image)
+  image=$(built_image)
 fi
-[[ -n $image ]] || fail "the build pushed no image: gcloud builds list --project=$project --region=$region"
+[[ -n $image ]] || fail "no build has succeeded: gcloud builds list --project=$project --region=$region"
 
 say "4 of 5: the service, with $image"
 printf 'docker_image = "%s"\n' "$image" >"$image_file"

@@ -108,3 +108,43 @@ def test_environment_that_is_active_elsewhere_gets_none_of_our_packages():
     environ = os.environ | {"VIRTUAL_ENV": "/some/other/environment"}
     said = subprocess.run(show, cwd=ROOT, env=environ, capture_output=True, text=True, check=True).stdout
     assert said.strip() == str(ROOT / ".venv")
+
+
+@pytest.fixture
+def submit(tmp_path):
+    """What `make gcloud-submit` would run, and what it says, with a Terraform that answers so."""
+
+    def submit(terraform, *words):
+        program = tmp_path / "terraform"
+        program.write_text(f"#!/bin/sh\n{terraform}\n", encoding="utf-8")
+        program.chmod(0o755)
+        environ = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        command = ["make", "--dry-run", "gcloud-submit", "PROJECT_ID=p", *words]
+        done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout, done.stderr
+
+    return submit
+
+
+KNOWS = "echo asked >&2; printf %s _REGION=us-east1,_SECONDARY_REGION=us-west1,_VM_GROUP=iris-api-server"
+
+
+def test_submit_adds_the_users_substitutions_to_terraforms(submit):
+    commands, said = submit(KNOWS, "ACTION=deploy", "SUBSTITUTIONS=_DATA_SOURCE=gs://b/d.csv,_TRAFFIC_STEPS=50 100")
+    told = "_REGION=us-east1,_SECONDARY_REGION=us-west1,_VM_GROUP=iris-api-server"
+    given = "_DATA_SOURCE=gs://b/d.csv,_TRAFFIC_STEPS=50 100"
+    assert f'--substitutions="_ACTION=deploy,{told},{given}" .' in commands
+    assert '--region="us-east1"' in commands
+    assert said.strip() == "asked"
+
+
+def test_submit_takes_the_users_region_before_terraforms(submit):
+    assert '--region="asia-east1"' in submit(KNOWS, "REGION=asia-east1")[0]
+
+
+def test_submit_says_when_terraform_knows_nothing(submit):
+    commands, said = submit("echo 'Error: Backend initialization required' >&2; exit 1", "SUBSTITUTIONS=_VM_GROUP=g")
+    assert '--substitutions="_ACTION=all,_VM_GROUP=g" .' in commands
+    assert '--region="europe-west1"' in commands
+    assert "Backend initialization required" in said
+    assert "warning: Terraform does not know the project" in said

@@ -13,6 +13,9 @@ FOLDER = Path("artifacts/delivery")
 IMAGE = FOLDER / "image.txt"
 """The pushed image, by digest."""
 
+COMPARED = FOLDER / "champion.txt"
+"""Version of the champion that was fetched, which the candidate is compared with; empty: there was none."""
+
 TARGET = FOLDER / "target.json"
 """What is being brought into service. There is none while there is nothing to bring it to."""
 
@@ -25,6 +28,7 @@ class Build:
     """The settings of one build. Empty: there is no such thing, such as a VM group."""
 
     id: str
+    location: str
     region: str
     secondary_region: str
     service: str
@@ -56,6 +60,7 @@ def read_build(environ: Mapping[str, str] = os.environ) -> Build:
     try:
         return Build(
             id=environ["BUILD_ID"],
+            location=environ["BUILD_LOCATION"],
             region=environ["_REGION"],
             secondary_region=environ["_SECONDARY_REGION"],
             service=environ["_SERVICE"],

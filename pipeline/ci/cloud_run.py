@@ -1,6 +1,7 @@
 """The Cloud Run service: its traffic table, and new revisions."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,20 @@ from pipeline.errors import DeliveryError
 
 CANDIDATE = "candidate"
 """Tag of the revision under test; Terraform's route to it names the same."""
+
+LOOKS, LOOK_SECONDS = 5, 3
+"""How often, and how far apart, to look whether a change of the traffic that gcloud calls failed has been made."""
+
+LOGGED, SAMPLED = 10_000, 100
+"""So many entries of the log are counted one by one; of more, one in so many."""
+
+
+@dataclass(frozen=True)
+class Requests:
+    """How many requests a revision has answered, and how many of them with a server error."""
+
+    total: int
+    errors: int
 
 
 @dataclass(frozen=True)
@@ -86,26 +101,54 @@ class Service:
         return str(next((found for found in containers if found.get("ports")), containers[0])["image"])
 
     def set_traffic(self, shares: Mapping[str, int]) -> None:
-        """Give each revision its percent, and all others none."""
-        self._update(f"--to-revisions={pairs(shares)}")
+        """Give each revision its percent, and all others none.
+
+        Raises:
+            CommandFailed: they do not have it.
+        """
+        self._update(shares)
 
     def restore(self, table: Table) -> None:
-        """Put a traffic table back, tags included."""
-        tags = f"--set-tags={pairs(table.tags)}" if table.tags else "--clear-tags"
-        self._update(f"--to-revisions={pairs(table.shares)}", tags)
+        """Put a traffic table back, tags included; one without traffic was nothing that served.
 
-    def statuses(self, revision: str, since: str) -> list[int]:
-        """The statuses that a revision has answered with since a time (RFC 3339), as the request log says."""
+        Raises:
+            CommandFailed: it is not as it was.
+        """
+        if table.shares:
+            self._update(table.shares, f"--set-tags={pairs(table.tags)}" if table.tags else "--clear-tags")
+
+    def requests(self, revision: str, since: str) -> Requests:
+        """The requests that a revision has answered since a time (RFC 3339), as the request log says."""
         wanted = (
             f'resource.type="cloud_run_revision" resource.labels.service_name="{self.name}" '
             f'resource.labels.revision_name="{revision}" resource.labels.location="{self.region}" '
             f'log_id("run.googleapis.com/requests") timestamp>="{since}"'
         )
-        found = self._run("gcloud", "logging", "read", wanted, "--limit=10000", "--format=value(httpRequest.status)")
-        return [int(word) for word in found.split()]
+        return Requests(self._count(wanted), self._count(f"{wanted} httpRequest.status>=500"))
 
-    def _update(self, *flags: str) -> None:
-        self._run("gcloud", "run", "services", "update-traffic", self.name, self._region, *flags)
+    def _count(self, wanted: str) -> int:
+        counted = self._entries(wanted)
+        return counted if counted < LOGGED else SAMPLED * self._entries(f"{wanted} sample(insertId, {1 / SAMPLED})")
+
+    def _entries(self, wanted: str) -> int:
+        found = self._run("gcloud", "logging", "read", wanted, f"--limit={LOGGED}", "--format=value(insertId)")
+        return len(found.splitlines())
+
+    def _update(self, shares: Mapping[str, int], *flags: str) -> None:
+        """Set the traffic.
+
+        While the newest revision does not start, gcloud calls each change failed, also one that was made: what
+        the table says counts.
+        """
+        words = ("gcloud", "run", "services", "update-traffic", self.name, self._region)
+        try:
+            self._run(*words, f"--to-revisions={pairs(shares)}", *flags)
+        except CommandFailed:
+            for _ in range(LOOKS):
+                if self.table().shares == shares:
+                    return
+                time.sleep(LOOK_SECONDS)
+            raise
 
     def _described(self) -> dict[str, Any]:
         found = self.describe()

@@ -6,23 +6,22 @@ python3 -m pipeline.ci.finish
 from pipeline.ci import deployment, shell
 from pipeline.ci.build import PROMOTED, TARGET, Build, read_build
 from pipeline.ci.shell import Run
-from pipeline.ci.target import read_target
 from pipeline.errors import DeliveryError
 
 
 def finish(run: Run, build: Build) -> str:
-    """Complete the deployment.
+    """Complete the deployment; what was deployed is undone when that fails.
 
     Raises:
-        DeliveryError: it was not promoted, and is undone.
+        DeliveryError: it was not promoted.
     """
-    target = read_target(TARGET)
-    if target is None:
+    if not TARGET.exists():
         return "nothing was deployed"
-    if not PROMOTED.exists():
-        deployment.abandon(run, build)
-        raise DeliveryError("the step promote failed; traffic, VMs and pointer are as they were")
-    return deployment.complete(run, build, target.image)
+    with deployment.undone_on_failure(run, build):
+        if not PROMOTED.exists():
+            raise DeliveryError("the step promote failed")
+        release = deployment.complete(run, build)
+    return " ".join(["serving:", *release.revisions.values(), release.image])
 
 
 if __name__ == "__main__":

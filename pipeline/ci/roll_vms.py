@@ -3,7 +3,7 @@
 python3 -m pipeline.ci.roll_vms
 """
 
-from pipeline.ci import deployment, shell, vms
+from pipeline.ci import deployment, shell
 from pipeline.ci.build import TARGET, Build, read_build
 from pipeline.ci.shell import Run
 from pipeline.ci.target import read_target
@@ -15,7 +15,7 @@ def roll_vms(run: Run, build: Build) -> str:
     if target is None or not build.vm_group:
         return "no VMs to roll"
     with deployment.undone_on_failure(run, build):
-        vms.roll(run, build, target.image)
+        deployment.roll(run, build, target.image)
     return f"{build.vm_group} runs {target.image}"
 
 

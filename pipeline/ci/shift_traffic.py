@@ -4,17 +4,23 @@ python3 -m pipeline.ci.shift_traffic
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from pipeline.ci import deployment, shell
 from pipeline.ci.build import TARGET, Build, read_build
 from pipeline.ci.candidate import predict, reach, read_bundle
-from pipeline.ci.cloud_run import Service
+from pipeline.ci.cloud_run import Requests, Service
 from pipeline.ci.shell import Run
 from pipeline.ci.smoke_test import METADATA
 from pipeline.ci.target import read_target
 from pipeline.errors import DeliveryError
+
+LOG_SECONDS = 10
+"""An entry of the request log can be read some seconds after its request."""
+
+PATIENCE = 5
+"""So many times _STEP_SECONDS users' requests are waited for where the build can send none of its own."""
 
 
 def shift_traffic(run: Run, build: Build) -> str:
@@ -43,27 +49,44 @@ def shift(service: Service, revision: str, build: Build, send: Callable[[], obje
         check(observe(service, revision, build, send), percent, build.max_error_rate)
 
 
-def observe(service: Service, revision: str, build: Build, send: Callable[[], object] | None) -> list[int]:
-    """Let users send requests for a time, send what is missing, and give the statuses of all that are logged."""
+def observe(service: Service, revision: str, build: Build, send: Callable[[], object] | None) -> Requests:
+    """Let users send requests for a time, and give what is logged of them.
+
+    What users do not send, `send` does. Where there is none, they are waited for PATIENCE times as long.
+    """
     since = datetime.now(UTC).isoformat(timespec="milliseconds")
+    deadline = time.monotonic() + PATIENCE * build.step_seconds
     time.sleep(build.step_seconds)
+    found = _logged(service, revision, since)
     if send is not None:
-        for _ in range(max(0, build.step_requests - len(service.statuses(revision, since)))):
+        for _ in range(build.step_requests - found.total):
             send()
-    return service.statuses(revision, since)
+        return found
+    while found.total < build.step_requests and time.monotonic() < deadline:
+        found = _logged(service, revision, since)
+    if found.total < build.step_requests:
+        shell.say(
+            f"{service.region}: users sent {revision} {found.total} requests in {PATIENCE * build.step_seconds:g} s, "
+            f"fewer than {build.step_requests} (_STEP_REQUESTS); going on by those"
+        )
+    return found
 
 
-def check(statuses: Sequence[int], percent: int, max_error_rate: float) -> None:
+def _logged(service: Service, revision: str, since: str) -> Requests:
+    time.sleep(LOG_SECONDS)
+    return service.requests(revision, since)
+
+
+def check(requests: Requests, percent: int, max_error_rate: float) -> None:
     """Compare the share of server errors with its bound.
 
     Raises:
         DeliveryError: it is higher.
     """
-    errors = sum(status >= 500 for status in statuses)
-    if errors > max_error_rate * len(statuses):
+    if requests.errors > max_error_rate * requests.total:
         raise DeliveryError(
-            f"at {percent} % the candidate answered {errors} of {len(statuses)} requests with a server error; "
-            f"at most {max_error_rate:.1%} may be (_MAX_ERROR_RATE)"
+            f"at {percent} % the candidate answered {requests.errors} of {requests.total} requests with a server "
+            f"error; at most {max_error_rate:.1%} may be (_MAX_ERROR_RATE)"
         )
 
 

@@ -1,15 +1,20 @@
 """Small objects in Cloud Storage, through gcloud."""
 
+import re
+
 from pipeline.ci.shell import CommandFailed, Run
 from pipeline.errors import DeliveryError
 
+NONE = "0"
+"""The generation of an object that there is not."""
 
-class Exists(DeliveryError):
-    """There is such an object already."""
+
+class Conflict(DeliveryError):
+    """The object is of another generation by now: somebody else wrote or deleted it."""
 
 
 def read(run: Run, uri: str) -> str | None:
-    """Content of an object, None where there is none.
+    """Content of an object, None where there is none. `uri`#GENERATION is the object as it was then.
 
     Raises:
         CommandFailed: it can't be read.
@@ -17,45 +22,55 @@ def read(run: Run, uri: str) -> str | None:
     try:
         return run("gcloud", "storage", "cat", uri)
     except CommandFailed as error:
-        if "matched no objects" in str(error):
+        if _is_missing(error):
             return None
         raise
 
 
-def write(run: Run, uri: str, content: str) -> None:
-    """Write an object.
+def generation(run: Run, uri: str) -> str:
+    """The generation of an object, NONE where there is none.
 
     Raises:
-        CommandFailed: it can't be written.
-    """
-    run("gcloud", "storage", "cp", "-", uri, f"--content-type={_kind(uri)}", text=content)
-
-
-def create(run: Run, uri: str, content: str) -> None:
-    """Write an object, if there is none.
-
-    Raises:
-        Exists: there is one.
-        CommandFailed: it can't be written.
+        CommandFailed: it can't be asked.
     """
     try:
-        run(
-            "gcloud", "storage", "cp", "-", uri, f"--content-type={_kind(uri)}", "--if-generation-match=0", text=content
-        )
+        return run("gcloud", "storage", "objects", "describe", uri, "--format=value(generation)").strip()
     except CommandFailed as error:
-        if "412" in str(error) or "precondition" in str(error).lower():
-            raise Exists(f"{uri} exists") from error
+        if _is_missing(error):
+            return NONE
         raise
 
 
-def delete(run: Run, uri: str) -> None:
-    """Delete an object.
+def write(run: Run, uri: str, content: str, expected: str | None = None) -> None:
+    """Write an object, if it is of the generation `expected`; None: whatever it is.
 
     Raises:
-        CommandFailed: it can't be deleted.
+        Conflict: it is of another.
+        CommandFailed: it can't be written.
     """
-    run("gcloud", "storage", "rm", uri)
+    kind = "application/json" if uri.endswith(".json") else "text/plain"
+    _conditional(run, ("cp", "-", uri, f"--content-type={kind}"), expected, content)
 
 
-def _kind(uri: str) -> str:
-    return "application/json" if uri.endswith(".json") else "text/plain"
+def delete(run: Run, uri: str, expected: str | None = None) -> None:
+    """Delete an object, if it is of the generation `expected`; None: whatever it is.
+
+    Raises:
+        Conflict: it is of another.
+        CommandFailed: it can't be deleted, such as one that there is not.
+    """
+    _conditional(run, ("rm", uri), expected, None)
+
+
+def _conditional(run: Run, words: tuple[str, ...], expected: str | None, content: str | None) -> None:
+    condition = () if expected is None else (f"--if-generation-match={expected}",)
+    try:
+        run("gcloud", "storage", *words, *condition, text=content)
+    except CommandFailed as error:
+        if re.search(r"HTTPError 412|pre-?condition", str(error)):
+            raise Conflict(str(error)) from error
+        raise
+
+
+def _is_missing(error: CommandFailed) -> bool:
+    return "matched no objects" in str(error) or "not found: 404" in str(error)

@@ -115,6 +115,11 @@ run "grants_what_is_needed_and_no_more" {
   }
 
   assert {
+    condition     = contains(google_project_iam_custom_role.deployment_observer.permissions, "run.services.get")
+    error_message = "the builder may know that there is no service yet"
+  }
+
+  assert {
     condition     = strcontains(google_project_iam_member.builder_reads_function_source[0].condition[0].expression, "projects/_/buckets/gcf-v2-sources-123456789012-")
     error_message = "what the builder reads of the project's buckets is the functions' source only"
   }

@@ -35,11 +35,19 @@ ROOT = Path(__file__).resolve().parents[2]
 KEY = "key-of-the-builds-that-stands-in-no-log-0123456789"
 BASE_PYTHON = Path(sys.base_prefix) / "bin"
 STEP_SECONDS = 900
+LOCATION = "global"  # of a submit that names no region
 
 
 def substitute(text, values):
     """Replace $NAME and ${NAME} as Cloud Build does; $$ is a $."""
     return re.sub(r"\$(?:(\$)|\{(\w+)\}|(\w+))", lambda found: found[1] or values.get(found[2] or found[3], ""), text)
+
+
+def granted_in_the_project():
+    """What Terraform lets the builder do in the whole project, by the role mlopsDeploymentObserver."""
+    text = (ROOT / "terraform/modules/delivery/builder.tf").read_text(encoding="utf-8")
+    role = re.search(r'"mlopsDeploymentObserver".*?permissions = \[(.*?)\]', text, re.DOTALL)[1]
+    return re.findall(r'"([a-zA-Z.]+)"', role)
 
 
 @dataclass
@@ -68,7 +76,7 @@ class Builder:
         build = yaml.safe_load((self.source / "cloudbuild.yaml").read_text(encoding="utf-8"))
         assert given.keys() <= build["substitutions"].keys()
         number = f"b{uuid.uuid4().hex[:8]}"
-        values = {"PROJECT_ID": self.cloud.project, "BUILD_ID": number} | build["substitutions"]
+        values = {"PROJECT_ID": self.cloud.project, "BUILD_ID": number, "LOCATION": LOCATION} | build["substitutions"]
         values |= self.cloud.substitutions | given
         for name in [name for name in values if name.startswith("_")]:
             values[name] = substitute(values[name], values)  # a value names those before it
@@ -76,10 +84,11 @@ class Builder:
         shutil.copytree(self.source, workspace)
         # as if the step install had filled it: the locked packages are this machine's
         (workspace / ".venv").symlink_to(ROOT / ".venv")
-        self.cloud.change(builds={**self.cloud.state["builds"], number: "WORKING"})
+        name = f"{LOCATION}/{number}"
+        self.cloud.change(builds={**self.cloud.state["builds"], name: "WORKING"})
         outcome = self._run(build, values, workspace)
         self.cloud.outcomes.append(outcome)
-        self.cloud.change(builds={**self.cloud.state["builds"], number: "FAILURE" if outcome.failed else "SUCCESS"})
+        self.cloud.change(builds={**self.cloud.state["builds"], name: "FAILURE" if outcome.failed else "SUCCESS"})
         if not outcome.failed:
             for image in build["images"]:
                 outcome.said["images"] = self._call(["docker", "push", substitute(image, values)], workspace, {})[1]
@@ -178,6 +187,8 @@ class Cloud:
                     "groups": {},
                     "sboms": [],
                     "dies_at": None,
+                    "broken_images": [],
+                    "permissions": granted_in_the_project(),
                     "deployment": self.deployment,
                 }
             )

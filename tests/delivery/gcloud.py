@@ -45,53 +45,81 @@ def fail(message):
 
 def storage(method, uri, content=None, **query):
     """Call the storage server; errors are those of HTTP."""
-    bucket, _, name = uri.removeprefix("gs://").partition("/")
+    bucket, _, rest = uri.removeprefix("gs://").partition("/")
+    name, _, generation = rest.partition("#")
     upload, path, headers = "", f"/{quote(name, safe='')}", {}
     if method == "POST":
         # in parts, as Google's client does: the server looks at no precondition otherwise
         parts = [json.dumps({"name": name}), content]
         content = "".join(f"--part\r\nContent-Type: application/json\r\n\r\n{part}\r\n" for part in parts) + "--part--"
         upload, path, headers = "upload/", "", {"Content-Type": 'multipart/related; boundary="part"'}
-    query |= {"uploadType": "multipart"} if upload else {"alt": "media"}
+        query["uploadType"] = "multipart"
+    if generation:
+        query["generation"] = generation
     url = f"{os.environ['STORAGE_EMULATOR_HOST']}/{upload}storage/v1/b/{bucket}/o{path}?{urlencode(query)}"
     data = None if content is None else content.encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=30) as response:
-        return response.read().decode()
-
-
-def storage_cat(state, flags, uri):
     try:
-        sys.stdout.write(storage("GET", uri))
-    except HTTPError as error:
-        if error.code != 404:
-            raise
-        fail(f"The following URLs matched no objects or files:\n{uri}")
-
-
-def storage_cp(state, flags, source, uri):
-    assert source == "-"
-    assert flags["content-type"]
-    generation = flags.get("if-generation-match")
-    try:
-        storage("POST", uri, sys.stdin.read(), **({"ifGenerationMatch": generation} if generation else {}))
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=30) as response:
+            return response.read().decode()
     except HTTPError as error:
         if error.code != 412:
             raise
         fail("HTTPError 412: At least one of the pre-conditions you specified did not hold.")
 
 
+def storage_cat(state, flags, uri):
+    try:
+        sys.stdout.write(storage("GET", uri, alt="media"))
+    except HTTPError as error:
+        if error.code != 404:
+            raise
+        fail(f"The following URLs matched no objects or files:\n{uri}")
+
+
+def storage_describe(state, flags, uri):
+    try:
+        say(json.loads(storage("GET", uri))["generation"])
+    except HTTPError as error:
+        if error.code != 404:
+            raise
+        fail(f"{uri} not found: 404.")
+
+
+def precondition(flags):
+    return {"ifGenerationMatch": flags["if-generation-match"]} if "if-generation-match" in flags else {}
+
+
+def storage_cp(state, flags, source, uri):
+    assert source == "-"
+    assert flags["content-type"]
+    storage("POST", uri, sys.stdin.read(), **precondition(flags))
+
+
 def storage_rm(state, flags, uri):
-    storage("DELETE", uri)
+    try:
+        # the storage server looks at no precondition of this call
+        if precondition(flags) and json.loads(storage("GET", uri))["generation"] != flags["if-generation-match"]:
+            fail("HTTPError 412: At least one of the pre-conditions you specified did not hold.")
+        storage("DELETE", uri)
+    except HTTPError as error:
+        if error.code != 404:
+            raise
+        fail(f"The following URLs matched no objects or files:\n{uri}")
 
 
 def named(name, flags):
     """A service's key in the state: its name, and its region where that is not the first."""
-    return name if flags["region"] == HOME else f"{name} in {flags['region']}"
+    region = flags.get("region", HOME)
+    return name if region == HOME else f"{name} in {region}"
 
 
 def services_describe(state, flags, name):
     service = state["services"].get(named(name, flags))
     if service is None:
+        # a service's own bindings are none while it is none
+        if "run.services.get" not in state["permissions"]:
+            denied = f"Permission 'run.services.get' denied on resource 'namespaces/p/services/{name}'"
+            fail(f"PERMISSION_DENIED: {denied} (or resource may not exist).")
         fail(f"Cannot find service [{name}]")
     tags = [
         {"revisionName": revision, "tag": tag} | ({"url": service["tag_url"]} if service["tag_url"] else {})
@@ -106,6 +134,11 @@ def services_update(state, flags, name):
     revision = f"{name}-{len(service['revisions']) + 1:05d}"
     removed = set(filter(None, flags.get("remove-env-vars", "").split(",")))
     environment = {key: value for key, value in service["environment"].items() if key not in removed}
+    service["starts"] = flags["image"] not in state["broken_images"]
+    if not service["starts"]:
+        service["revisions"][revision] = {"image": flags["image"], "environment": environment, "port": None}
+        save(state)
+        fail("The user-provided container failed to start and listen on the port defined by the PORT=8000 variable.")
     port = start(state, revision, flags["image"], environment)
     service["environment"] = environment
     service["revisions"][revision] = {"image": flags["image"], "environment": environment, "port": port}
@@ -149,6 +182,9 @@ def update_traffic(state, flags, name):
         service["tags"] = parse_pairs(flags["set-tags"])
     service["history"].append(shares)
     save(state)
+    # gcloud waits for the service's condition Ready, which its newest revision keeps from being true
+    if not service.get("starts", True):
+        fail(f"Revision '{list(service['revisions'])[-1]}' is not ready and cannot serve traffic.")
     candidate = service["tags"].get("candidate")
     if state["dies_at"] and shares.get(candidate) == state["dies_at"]:
         docker("kill", f"{state['prefix']}-{candidate}")
@@ -167,15 +203,25 @@ def revisions_describe(state, flags, name):
 def logging_read(state, flags, wanted):
     revision = re.search(r'revision_name="([^"]+)"', wanted)[1]
     since = re.search(r'timestamp>="([^"]+)"', wanted)[1]
+    least = re.search(r"httpRequest\.status>=(\d+)", wanted)
+    sample = re.search(r"sample\(insertId, ([0-9.]+)\)", wanted)
     log = STATE.with_name("requests.log")
     lines = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
-    sys.stdout.writelines(
-        f"{word}\n" for word in [status for at, name, status in lines if name == revision and at >= since]
-    )
+    found = [
+        number
+        for number, (at, name, status) in enumerate(lines)
+        if name == revision and at >= since and (least is None or int(status) >= int(least[1]))
+    ]
+    if sample is not None:
+        found = [number for number in found if number % round(1 / float(sample[1])) == 0]
+    sys.stdout.writelines(f"{number}\n" for number in found[::-1][: int(flags["limit"])])  # the newest
 
 
 def builds_describe(state, flags, build):
-    say(state["builds"].get(build, "CANCELLED"))
+    status = state["builds"].get(f"{flags['region']}/{build}")
+    if status is None:
+        fail("NOT_FOUND: Requested entity was not found.")
+    say(status)
 
 
 def images_scan(state, flags, image):
@@ -197,7 +243,7 @@ def group_describe(state, flags, name):
 
 
 def group_act(state, flags, name):
-    state["groups"][name]["rolls"].append(storage("GET", f"{state['deployment']}/vm-image.txt"))
+    state["groups"][name]["rolls"].append(storage("GET", f"{state['deployment']}/vm-image.txt", alt="media"))
     save(state)
 
 
@@ -210,6 +256,7 @@ MANAGED = ("compute", "instance-groups", "managed")
 COMMANDS = {
     ("storage", "cat"): storage_cat,
     ("storage", "cp"): storage_cp,
+    ("storage", "objects", "describe"): storage_describe,
     ("storage", "rm"): storage_rm,
     ("run", "services", "describe"): services_describe,
     ("run", "services", "update"): services_update,

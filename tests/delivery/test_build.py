@@ -125,6 +125,13 @@ def test_first_build_trains_pushes_and_ends_with_its_image(cloud, first_build):
     assert cloud.pointer is None
 
 
+def test_deploying_without_a_champion_says_what_to_do_first(cloud, builder, first_build):
+    assert cloud.pointer is None
+    outcome = builder.submit(_ACTION="deploy")
+    assert outcome.failed == ["fetch-champion"], outcome.log
+    assert "no champion yet; submit ACTION=all first" in outcome.log
+
+
 def test_second_build_with_nothing_changed_trains_nothing(second_build):
     assert second_build.failed == [], second_build.log
     assert "Running stage" not in second_build.said["train"].split("'evaluate'")[0]

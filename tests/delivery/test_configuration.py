@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.ci import vms
+
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "cloudbuild.yaml").read_text(encoding="utf-8")
 BUILD = yaml.safe_load(TEXT)
 STEPS = {step["id"]: step for step in BUILD["steps"]}
-BUILT_IN = {"BUILD_ID", "PROJECT_ID", "COMMIT_SHA", "SHORT_SHA", "TAG_NAME", "REPO_FULL_NAME"}
+BUILT_IN = {"BUILD_ID", "LOCATION", "PROJECT_ID", "COMMIT_SHA", "SHORT_SHA", "TAG_NAME", "REPO_FULL_NAME"}
 NOT_SENT = {".git", ".venv", "models", "mlruns", "artifacts"}
 
 
@@ -59,6 +61,31 @@ def test_every_step_says_its_action_and_its_builder_is_pinned():
     for name, step in STEPS.items():
         assert re.match(r"#!/bin/sh -eu\n\. pipeline/ci/only\.sh; only [a-z ]+\n", step["script"]), name
         assert re.search(r":\d+\.\d+", step["name"]), name
+
+
+def test_scan_has_the_component_that_the_command_asks_for():
+    assert "google-cloud-cli:" in STEPS["scan"]["name"]
+    assert not STEPS["scan"]["name"].endswith("-slim")
+
+
+@pytest.mark.parametrize("name", [name for name, step in STEPS.items() if "google-cloud-cli" in step["name"]])
+def test_a_step_of_ours_is_the_process_that_gets_sigterm(name, tmp_path):
+    (tmp_path / "python3").write_text("#!/bin/sh\necho $$ $*\n")
+    (tmp_path / "python3").chmod(0o755)
+    (tmp_path / "pipeline").symlink_to(ROOT / "pipeline")
+    interpreter, script = STEPS[name]["script"].split("\n", 1)
+    (tmp_path / "script").write_text(script, encoding="utf-8")
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "_ACTION": "rollback" if name == "rollback" else "all"}
+    command = [*interpreter.removeprefix("#!").split(), tmp_path / "script"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        said = process.stdout.read().split()
+    assert said == [str(process.pid), "-m", f"pipeline.ci.{name.replace('-', '_')}"]
+
+
+@pytest.mark.parametrize("name", ["roll-vms", "rollback"])
+def test_a_step_that_rolls_has_the_time_to_roll_back(name):
+    seconds = int(STEPS[name]["timeout"].removesuffix("s"))
+    assert seconds >= 2 * (vms.REPLACED_SECONDS + vms.STABLE_SECONDS)
 
 
 def test_no_secret_is_in_a_substitution_or_in_a_step_that_does_not_ask_the_service():

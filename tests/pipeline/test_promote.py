@@ -116,10 +116,16 @@ def test_champion_is_fetched_beside_the_folder_s_own_files(models, bucket):
     into.mkdir()
     (into / "README.md").touch()
     assert fetch.fetch(Location(bucket), into) is None
-    assert "has no champion yet" in fetch.main([bucket, "--into", str(into)])
+    note = models / "champion.txt"
+    assert "has no champion yet" in fetch.main([bucket, "--into", str(into), "--note", str(note)])
+    assert note.read_text(encoding="utf-8") == ""
+    with pytest.raises(PromotionError, match="no champion yet; submit ACTION=all first"):
+        fetch.main([bucket, "--into", str(into), "--required"])
 
     promote.promote_to_bucket(models / "one", Location(bucket))
-    assert "champion one of gs://bucket/models" in fetch.main([bucket, "--into", str(into)])
+    said = fetch.main([bucket, "--into", str(into), "--required", "--note", str(note)])
+    assert "champion one of gs://bucket/models" in said
+    assert note.read_text(encoding="utf-8") == "one"
     assert copy_contents(into) == copy_contents(models / "one")
     assert (into / "README.md").exists()
 

@@ -28,10 +28,7 @@ case "$*" in
 "$REFUSES"*) exit 1 ;;
 "billing projects describe"*) echo "${BILLING:-True}" ;;
 "storage buckets describe"*) exit 1 ;;
-"artifacts docker images list"*)
-  [[ -f $BUILT ]] || exit 1
-  printf '2026-11-02T10:00:00\tsha256:1111\n2026-11-01T10:00:00\tsha256:0000\n'
-  ;;
+"builds list"*"status=SUCCESS"*) [[ -f $BUILT ]] && echo sha256:1111 ;;
 "builds submit"*) touch "$BUILT" ;;
 esac
 exit 0
@@ -127,6 +124,19 @@ def test_failed_build_leaves_the_service_alone(project):
     assert result.returncode != 0
     assert not (project / "deployed").exists()
     assert not (project / "terraform/image.auto.tfvars").exists()
+
+
+def test_image_of_a_failed_build_is_not_gone_on_with(project):
+    bootstrap(project, REFUSES="builds submit")
+    assert bootstrap(project).returncode == 0
+    lines = calls(project)
+    assert len([line for line in lines if line.startswith("gcloud builds submit")]) == 2
+    assert not any("docker images list" in line for line in lines)
+
+
+def test_builds_that_can_not_be_listed_end_it(project):
+    assert bootstrap(project, REFUSES="builds list").returncode != 0
+    assert not any(line.startswith("gcloud builds submit") for line in calls(project))
 
 
 def test_build_without_an_image_says_where_to_look(project):

@@ -30,17 +30,21 @@ resource "google_project_iam_member" "builder_scans" {
 }
 
 # While a build shifts traffic it reads what users were answered by the candidate, and a build that finds another's
-# lock asks whether that one still runs. The SBOM is attached to the image as an occurrence.
+# lock asks whether that one still runs. The SBOM is attached to the image as an occurrence. The first build asks for
+# a service that there is not: without run.services.get on the project the answer is 403, not 404. The operations that
+# gcloud waits for, run.operations.get, are the project's and not the service's.
 resource "google_project_iam_custom_role" "deployment_observer" {
   project     = var.project_id
   role_id     = "mlopsDeploymentObserver"
   title       = "Deployment observer"
-  description = "Reads request logs and builds, and attaches the list of parts to an image"
+  description = "Reads request logs, builds and services, and attaches the list of parts to an image"
   permissions = [
     "cloudbuild.builds.get",
     "containeranalysis.notes.attachOccurrence",
     "containeranalysis.occurrences.create",
     "logging.logEntries.list",
+    "run.operations.get",
+    "run.services.get",
   ]
 }
 

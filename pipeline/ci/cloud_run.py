@@ -51,6 +51,7 @@ class Service:
     def __init__(self, run: Run, name: str, region: str) -> None:
         """Name the service; nothing is asked yet."""
         self._run, self.name, self.region, self._region = run, name, region, f"--region={region}"
+        self._update_traffic = ("gcloud", "run", "services", "update-traffic", name, self._region)
 
     def describe(self) -> dict[str, Any] | None:
         """What Cloud Run knows of the service, None where there is none.
@@ -73,12 +74,22 @@ class Service:
         It runs as the service account `account`; empty: as the service does.
 
         The image brings its model: a revision must not change when the pointer moves (docs/adr/0014).
-        With several containers, gcloud gives the image to the one that answers requests.
+        With several containers, gcloud gives the image to the one that answers requests. Tagged in a call of its
+        own: `update --tag` writes the revision's name into the service's template, where it stays and keeps
+        Terraform from changing anything else of it.
+
+        Raises:
+            CommandFailed: the revision does not start.
+            DeliveryError: something else made a revision at the same time.
         """
         words = ["gcloud", "run", "services", "update", self.name, self._region, f"--image={image}"]
         words += [f"--service-account={account}"] if account else []
-        self._run(*words, "--no-traffic", f"--tag={CANDIDATE}", "--remove-env-vars=MODEL_URI")
-        return parse_table(self._described()).tags[CANDIDATE]
+        self._run(*words, "--no-traffic", "--remove-env-vars=MODEL_URI")
+        revision = str(self._described()["status"]["latestCreatedRevisionName"])
+        if self.image(revision) != image:
+            raise DeliveryError(f"{revision} is not of {image}: {self.name} was changed meanwhile; start again")
+        self._run(*self._update_traffic, f"--update-tags={CANDIDATE}={revision}")
+        return revision
 
     def table(self) -> Table:
         """The traffic table."""
@@ -140,9 +151,8 @@ class Service:
         While the newest revision does not start, gcloud calls each change failed, also one that was made: what
         the table says counts.
         """
-        words = ("gcloud", "run", "services", "update-traffic", self.name, self._region)
         try:
-            self._run(*words, f"--to-revisions={pairs(shares)}", *flags)
+            self._run(*self._update_traffic, f"--to-revisions={pairs(shares)}", *flags)
         except CommandFailed:
             for _ in range(LOOKS):
                 if self.table().shares == shares:

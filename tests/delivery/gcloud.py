@@ -126,7 +126,8 @@ def services_describe(state, flags, name):
         for tag, revision in service["tags"].items()
     ]
     shares = [{"revisionName": revision, "percent": share} for revision, share in service["shares"].items()]
-    say(json.dumps({"metadata": {"name": name}, "status": {"traffic": shares + tags}}))
+    status = {"traffic": shares + tags, "latestCreatedRevisionName": list(service["revisions"])[-1]}
+    say(json.dumps({"metadata": {"name": name}, "status": status}))
 
 
 def services_update(state, flags, name):
@@ -143,7 +144,9 @@ def services_update(state, flags, name):
     service["environment"] = environment
     service["revisions"][revision] = {"image": flags["image"], "environment": environment, "port": port}
     assert "no-traffic" in flags
-    service["tags"][flags["tag"]] = revision
+    service["named_by_template"] = "tag" in flags  # and the name stays there
+    if "tag" in flags:
+        service["tags"][flags["tag"]] = revision
     save(state)
 
 
@@ -172,6 +175,10 @@ def docker(*words):
 
 def update_traffic(state, flags, name):
     service = state["services"][named(name, flags)]
+    if "update-tags" in flags:
+        service["tags"] |= parse_pairs(flags["update-tags"])
+        save(state)
+        return
     shares = {key: int(value) for key, value in parse_pairs(flags["to-revisions"]).items()}
     if sum(shares.values()) != 100 or not shares.keys() <= service["revisions"].keys():
         fail(f"bad traffic table {shares}")

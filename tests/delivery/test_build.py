@@ -64,7 +64,7 @@ def service(cloud, first_build):
     url, tag_url = (f"http://127.0.0.1:{server.server_port}" for server in (front, candidate))
     made = {"environment": environment, "tag_url": tag_url, "revisions": {}, "shares": {}, "tags": {}, "history": []}
     cloud.change(services={"iris-api": made})
-    words = ["run", "services", "update", "iris-api", f"--image={image}", "--no-traffic", "--tag=first"]
+    words = ["run", "services", "update", "iris-api", f"--image={image}", "--no-traffic"]
     cloud.gcloud(*words)
     cloud.gcloud("run", "services", "update-traffic", "iris-api", "--to-revisions=iris-api-00001=100")
     yield url

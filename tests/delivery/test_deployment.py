@@ -137,6 +137,7 @@ def test_a_candidate_has_no_traffic_and_brings_its_model(cloud, build, run):
     candidate = service["revisions"][service["tags"]["candidate"]]
     assert candidate["image"] == NEW
     assert candidate["environment"] == {"A": "1"}
+    assert not service["named_by_template"]
 
 
 def test_without_a_service_the_build_ends_with_its_image(cloud, build, run):

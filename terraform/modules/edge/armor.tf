@@ -158,4 +158,8 @@ resource "google_compute_security_policy" "default" {
       }
     }
   }
+
+  lifecycle {
+    create_before_destroy = true # when it is switched off, the backends let go of it before it goes
+  }
 }

@@ -42,8 +42,8 @@ module "monitoring" {
 
 module "redis" {
   source = "./modules/redis"
-  count  = local.redis_enabled ? 1 : 0
 
+  enabled             = local.redis_enabled
   project_id          = module.project_services.project_id
   region              = var.region
   name                = "${local.service_name}-limits"

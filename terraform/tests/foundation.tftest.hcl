@@ -15,7 +15,7 @@ run "bootstraps_without_an_image" {
   assert {
     condition = alltrue([
       length(module.service) == 0, length(module.edge) == 0, length(module.fallback_vm) == 0, length(module.failover) == 0,
-      length(module.monitoring) == 0, length(module.redis) == 0, length(module.mlflow) == 0, length(module.gke) == 0,
+      length(module.monitoring) == 0, nonsensitive(module.redis.uri == null), length(module.mlflow) == 0, length(module.gke) == 0,
     ])
     error_message = "Without an image nothing is made that needs one."
   }

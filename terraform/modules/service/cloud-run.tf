@@ -164,13 +164,13 @@ resource "google_cloud_run_v2_service" "default" {
     }
 
     dynamic "volumes" {
-      for_each = google_secret_manager_secret_version.collector
+      for_each = var.metrics_collector ? ["collector"] : []
       content {
-        name = "collector"
+        name = volumes.value
         secret {
-          secret = google_secret_manager_secret.collector[0].secret_id
+          secret = google_secret_manager_secret.collector.secret_id
           items {
-            version = volumes.value.version
+            version = google_secret_manager_secret_version.collector.version
             path    = "config.yaml"
           }
         }

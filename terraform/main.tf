@@ -28,6 +28,21 @@ module "network" {
   tls                = var.enable_public_ip && var.domain != ""
 }
 
+# Remembers the choice of the first apply. Registry and secrets can't change their key: Google would have them deleted,
+# with every image, and made anew under names that are still taken.
+resource "terraform_data" "encryption" {
+  input = jsonencode([var.enable_kms_encryption, var.kms_key_name])
+
+  lifecycle {
+    ignore_changes = [input]
+
+    postcondition {
+      condition     = self.output == jsonencode([var.enable_kms_encryption, var.kms_key_name])
+      error_message = "enable_kms_encryption and kms_key_name can't change once something is built: set them back (docs/infrastructure.md#encryption-keys)."
+    }
+  }
+}
+
 module "kms" {
   source = "./modules/kms"
   count  = var.enable_kms_encryption ? 1 : 0

@@ -13,6 +13,7 @@ module "identity" {
   project_id       = module.project_services.project_id
   runtime_name     = var.service_account_name
   iap_tunnel_users = var.iap_tunnel_users
+  role_suffix      = var.role_suffix
 }
 
 module "network" {

@@ -273,6 +273,10 @@ terraform-apply: ## Make the project what terraform.tfvars says, after a yes
 terraform-destroy: ## Take everything away again, after a yes
 	@$(TERRAFORM) destroy $(ARGS)
 
+.PHONY: terraform-image
+terraform-image: ## Write what serves now into terraform/image.auto.tfvars, for VMs or a region that are added
+	@terraform/serving-image.sh
+
 .PHONY: terraform-output terraform-refresh
 terraform-output: ## Print the outputs (ARGS="-raw service_url" prints one)
 	@$(TERRAFORM) output $(ARGS)

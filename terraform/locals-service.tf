@@ -31,7 +31,7 @@ locals {
   vm_environment = merge(local.service_environment, { MODEL_URI = local.model_uri })
 
   # Settings that are secrets: name of the variable to name of the secret.
-  secret_environment = local.redis_enabled ? { RATELIMIT_STORAGE_URI = module.redis[0].uri_secret_id } : {}
+  secret_environment = local.redis_enabled ? { RATELIMIT_STORAGE_URI = module.redis.uri_secret_id } : {}
 
   # Named here, because the VM reads what module failover, which comes after it, writes.
   failover_bucket   = "${var.project_id}-failover"

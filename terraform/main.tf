@@ -13,6 +13,7 @@ module "identity" {
   project_id       = module.project_services.project_id
   runtime_name     = var.service_account_name
   iap_tunnel_users = var.iap_tunnel_users
+  role_suffix      = var.role_suffix
 }
 
 module "network" {
@@ -26,6 +27,21 @@ module "network" {
   http_ranges        = var.enable_public_ip ? var.allowed_http_ips : []
   ssh_ranges         = var.allowed_ssh_ips
   tls                = var.enable_public_ip && var.domain != ""
+}
+
+# Remembers the choice of the first apply. Registry and secrets can't change their key: Google would have them deleted,
+# with every image, and made anew under names that are still taken.
+resource "terraform_data" "encryption" {
+  input = jsonencode([var.enable_kms_encryption, var.kms_key_name])
+
+  lifecycle {
+    ignore_changes = [input]
+
+    postcondition {
+      condition     = self.output == jsonencode([var.enable_kms_encryption, var.kms_key_name])
+      error_message = "enable_kms_encryption and kms_key_name can't change once something is built: set them back (docs/infrastructure.md#encryption-keys)."
+    }
+  }
 }
 
 module "kms" {

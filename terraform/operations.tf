@@ -14,6 +14,8 @@ module "delivery" {
   functions_service_account = module.identity.emails["functions"]
   scheduler_service_account = module.identity.emails["scheduler"]
   retraining_schedule       = var.retraining_schedule
+  role_suffix               = var.role_suffix
+  trigger_runner_role       = module.identity.roles["trigger_runner"]
   functions_source          = local.functions_enabled ? module.storage.functions_object : null
   image_repository          = "projects/${var.project_id}/locations/${var.region}/repositories/${module.registry.repository_id}"
   watched_bucket            = module.storage.buckets["models"]
@@ -42,8 +44,8 @@ module "monitoring" {
 
 module "redis" {
   source = "./modules/redis"
-  count  = local.redis_enabled ? 1 : 0
 
+  enabled             = local.redis_enabled
   project_id          = module.project_services.project_id
   region              = var.region
   name                = "${local.service_name}-limits"

@@ -63,6 +63,7 @@ module "fallback_vm" {
   failover_settings_object = local.failover_enabled && var.vm_watchdog ? "${local.failover_bucket}/${local.failover_settings}" : null
   max_instances            = var.max_instances
   roller                   = module.identity.members["builder"]
+  roller_role              = module.identity.roles["vm_roller"]
   kms_key                  = lookup(local.kms_keys, "disks", null)
   labels                   = local.labels
 }
@@ -79,6 +80,7 @@ module "failover" {
   log_bucket      = module.storage.buckets["logs"]
   source_archive  = module.storage.functions_object
   builder_id      = module.identity.ids["builder"]
+  controller_role = module.identity.roles["failover"]
   function_email  = module.identity.emails["functions"]
   vm_email        = module.identity.emails["vm"]
   vm_watchdog     = var.vm_watchdog

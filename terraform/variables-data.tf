@@ -41,7 +41,7 @@ variable "create_secret_manager_secret" {
 }
 
 variable "enable_kms_encryption" {
-  description = "Whether buckets, registry, secrets and disks are encrypted with keys of one's own. Registry and secret have to be replaced when it changes."
+  description = "Whether buckets, registry, secrets and disks are encrypted with keys of one's own. To be decided before the first apply: it can't change later."
   type        = bool
   default     = false
   nullable    = false
@@ -67,7 +67,7 @@ variable "functions_archive" {
 }
 
 variable "kms_key_name" {
-  description = "A key of one's own for all that is encrypted, projects/P/locations/REGION/keyRings/R/cryptoKeys/K. Default: Terraform makes a key ring with a key for each use."
+  description = "A key of one's own for all that is encrypted, projects/P/locations/REGION/keyRings/R/cryptoKeys/K. Default: Terraform makes a key ring with a key for each use. Can't change after the first apply."
   type        = string
   default     = null
 

@@ -52,6 +52,18 @@ variable "region" {
   }
 }
 
+variable "role_suffix" {
+  description = "What the ids of the custom roles end in, such as 2. After terraform destroy an id can't be used again from the 8th to the 37th day: another suffix makes other ids."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.]{0,20}$", var.role_suffix))
+    error_message = "role_suffix has up to 20 letters, digits, dots and underscores, as the id of a custom role."
+  }
+}
+
 variable "service_account_name" {
   description = "Name of the service account that the service runs as."
   type        = string

@@ -17,6 +17,8 @@ variables {
   watched_bucket            = "iris-test-ml-models"
   functions_source          = { bucket = "iris-test-builds", name = "functions/source.zip" }
   retraining_schedule       = "0 3 * * 1"
+  role_suffix               = ""
+  trigger_runner_role       = "projects/iris-test/roles/mlopsTriggerRunner"
   substitutions             = { _REGION = "europe-west1" }
   services                  = { primary = { location = "europe-west1", name = "iris-api" } }
 }
@@ -99,7 +101,7 @@ run "grants_what_is_needed_and_no_more" {
 
   assert {
     condition = (
-      google_project_iam_custom_role.trigger_runner[0].permissions == toset(["cloudbuild.builds.create", "cloudbuild.builds.get", "cloudbuild.builds.list"])
+      alltrue([for binding in google_project_iam_member.trigger_runner : binding.role == var.trigger_runner_role])
       && keys(google_project_iam_member.trigger_runner) == ["functions", "scheduler"]
       && alltrue([for binding in google_service_account_iam_member.acts_as_builder : binding.service_account_id == var.builder_service_account])
     )

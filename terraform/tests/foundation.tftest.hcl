@@ -15,7 +15,7 @@ run "bootstraps_without_an_image" {
   assert {
     condition = alltrue([
       length(module.service) == 0, length(module.edge) == 0, length(module.fallback_vm) == 0, length(module.failover) == 0,
-      length(module.monitoring) == 0, length(module.redis) == 0, length(module.mlflow) == 0, length(module.gke) == 0,
+      length(module.monitoring) == 0, nonsensitive(module.redis.uri == null), length(module.mlflow) == 0, length(module.gke) == 0,
     ])
     error_message = "Without an image nothing is made that needs one."
   }
@@ -49,9 +49,22 @@ run "bootstraps_any_scenario_without_an_image" {
   assert {
     condition = alltrue([
       length(module.service) == 0, length(module.edge) == 0, length(module.fallback_vm) == 0, length(module.failover) == 0,
-      length(module.monitoring) == 0, length(module.redis) == 0, length(module.mlflow) == 0, length(module.gke) == 0,
+      length(module.monitoring) == 0, nonsensitive(module.redis.uri == null), length(module.mlflow) == 0, length(module.gke) == 0,
     ])
     error_message = "Without an image nothing is made that needs one, whatever the toggles say."
+  }
+}
+
+run "roles_of_options_are_there_before_the_options" {
+  command = plan
+
+  variables {
+    role_suffix = "2"
+  }
+
+  assert {
+    condition     = toset(keys(module.identity.roles)) == toset(["failover", "trigger_runner", "vm_roller"])
+    error_message = "A role that went with its option could not come back with it for 37 days."
   }
 }
 
@@ -183,6 +196,7 @@ run "identities_have_the_least_that_works" {
   variables {
     iap_tunnel_users = ["me@example.com", "group:operators@example.com"]
     runtime_name     = "mlops-api-sa"
+    role_suffix      = "2"
   }
 
   assert {
@@ -212,6 +226,29 @@ run "identities_have_the_least_that_works" {
   assert {
     condition     = toset(keys(google_service_account_iam_member.builder_deploys_as)) == toset(["runtime", "vm"])
     error_message = "A build acts as the service and the VM, and as nobody else."
+  }
+
+  assert {
+    condition     = toset([for role in google_project_iam_custom_role.default : role.role_id]) == toset(["mlopsFailover2", "mlopsTriggerRunner2", "mlopsVmRoller2"])
+    error_message = "A suffix makes ids that no deleted role has."
+  }
+
+  assert {
+    condition = alltrue([
+      for permission in google_project_iam_custom_role.default["failover"].permissions :
+      endswith(permission, ".get") || contains(["compute.targetHttpProxies.setUrlMap", "compute.targetHttpsProxies.setUrlMap", "compute.urlMaps.use"], permission)
+    ])
+    error_message = "The failover reads, and points the proxy at one of the maps."
+  }
+
+  assert {
+    condition     = google_project_iam_custom_role.default["trigger_runner"].permissions == toset(["cloudbuild.builds.create", "cloudbuild.builds.get", "cloudbuild.builds.list"])
+    error_message = "Function and schedule run triggers, and no more."
+  }
+
+  assert {
+    condition     = alltrue([for permission in google_project_iam_custom_role.default["vm_roller"].permissions : !can(regex("delete|create|setIamPolicy|setMetadata", permission))])
+    error_message = "A roll makes and deletes nothing by itself."
   }
 }
 

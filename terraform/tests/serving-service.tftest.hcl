@@ -150,13 +150,33 @@ run "scrapes_itself_with_monitoring" {
   }
 
   assert {
-    condition     = yamldecode(google_secret_manager_secret_version.collector[0].secret_data).spec.endpoints == [{ interval = "30s", path = "/metrics", port = "8000" }]
+    condition     = yamldecode(google_secret_manager_secret_version.collector.secret_data).spec.endpoints == [{ interval = "30s", path = "/metrics", port = "8000" }]
     error_message = "it scrapes the service's own port"
   }
 
   assert {
-    condition     = google_secret_manager_secret_iam_member.collector[0].role == "roles/secretmanager.secretAccessor"
+    condition     = google_secret_manager_secret_iam_member.collector.role == "roles/secretmanager.secretAccessor"
     error_message = "the service may read the collector's configuration"
+  }
+}
+
+run "can_start_what_still_mounts_the_collectors_configuration" {
+  module {
+    source = "./modules/service"
+  }
+
+  variables {
+    metrics_collector = false
+  }
+
+  assert {
+    condition     = [for volume in google_cloud_run_v2_service.default["primary"].template[0].volumes : volume.name] == ["keys"]
+    error_message = "a new revision mounts the keys alone"
+  }
+
+  assert {
+    condition     = google_secret_manager_secret.collector.secret_id == "iris-api-metrics-collector" && google_secret_manager_secret_version.collector.secret == google_secret_manager_secret.collector.id
+    error_message = "the revision that serves until the next deployment finds what it mounts"
   }
 }
 

@@ -37,6 +37,7 @@ run "refuses_values_of_another_form" {
     rate_limits                 = { predict = 0 }
     repository_type             = "GITLAB"
     retraining_schedule         = "weekly"
+    role_suffix                 = "-2"
     secret_manager_api_key_name = ""
     service_account_name        = "me@example.com"
     tags                        = { team = "data science" }
@@ -70,6 +71,7 @@ run "refuses_values_of_another_form" {
     var.rate_limits,
     var.repository_type,
     var.retraining_schedule,
+    var.role_suffix,
     var.secret_manager_api_key_name,
     var.service_account_name,
     var.tags,

@@ -8,6 +8,7 @@ import hcl2
 import pytest
 import yaml
 
+from functions.keys import MINIMUM_KEY_LENGTH
 from functions.settings import OUR_FOLDERS, FailoverSettings, RetrainSettings, Settings, variables
 from functions.variables import variables_of
 
@@ -104,6 +105,13 @@ def test_limits_are_the_services_own():
         name.removeprefix("rate_limit_"): getattr(settings, name)
         for name in ("rate_limit_auth_failures", "rate_limit_health", "rate_limit_model_info", "rate_limit_predict")
     }
+
+
+def test_shortest_key_is_the_services_own():
+    limits = parsed(FOLDER / "modules/edge/limits.tf")["locals"][0]
+    assert limits["shortest_key"] == MINIMUM_KEY_LENGTH
+    (validation,) = VARIABLES["api_key_value"]["validation"]
+    assert f">= {MINIMUM_KEY_LENGTH}]" in validation["condition"]
 
 
 def test_port_is_the_services_own():

@@ -4,18 +4,12 @@
 each other, Google's API checks at the earliest. The values are from the provider's documentation.
 """
 
-import functools
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-import hcl2
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[2] / "terraform"
-FILES = sorted(FOLDER.glob("**/*.tf"))
-FOLDERS = sorted({path.parent for path in FILES})  # the root, then the modules
-PLAIN = hcl2.SerializationOptions(strip_string_quotes=True, explicit_blocks=False, with_comments=False)
+from tests.terraform.configuration import FILES, FOLDER, FOLDERS, parsed, resources
 
 VALUES = {
     "aggregation_interval": "INTERVAL_5_SEC INTERVAL_30_SEC INTERVAL_1_MIN INTERVAL_5_MIN INTERVAL_10_MIN",
@@ -58,21 +52,6 @@ NEVER_ON_THE_PROJECT = re.compile(
     r"roles/(owner|editor|secretmanager\..*|iam\.serviceAccount(User|TokenCreator)|storage\.(admin|object(Admin|User))|run\..*"
     r"|cloudbuild\..*|artifactregistry\..*|compute\.(admin|instanceAdmin.*))"
 )
-
-
-@functools.cache
-def parsed(path: Path) -> dict:
-    with path.open(encoding="utf-8") as file:
-        return hcl2.load(file, serialization_options=PLAIN)
-
-
-def resources() -> Iterator[tuple[str, str, dict]]:
-    """Type, place and body of each resource."""
-    for path in FILES:
-        for block in parsed(path).get("resource", []):
-            for kind, named in block.items():
-                for name, body in named.items():
-                    yield kind, f"{path.relative_to(FOLDER)}: {kind}.{name}", body
 
 
 def assignments(body: object) -> Iterator[tuple[str, object]]:

@@ -13,7 +13,7 @@ resource "google_cloud_run_v2_service_iam_member" "builder_deploys" {
 # The predefined role is called admin, and may also delete others' scans.
 resource "google_project_iam_custom_role" "image_scanner" {
   project     = var.project_id
-  role_id     = "mlopsImageScanner"
+  role_id     = "mlopsImageScanner${var.role_suffix}"
   title       = "Image scanner"
   description = "Scans an image for known vulnerabilities and reads the findings"
   permissions = [
@@ -35,7 +35,7 @@ resource "google_project_iam_member" "builder_scans" {
 # gcloud waits for, run.operations.get, are the project's and not the service's.
 resource "google_project_iam_custom_role" "deployment_observer" {
   project     = var.project_id
-  role_id     = "mlopsDeploymentObserver"
+  role_id     = "mlopsDeploymentObserver${var.role_suffix}"
   title       = "Deployment observer"
   description = "Reads request logs, builds and services, and attaches the list of parts to an image"
   permissions = [

@@ -9,27 +9,15 @@ locals {
   )
 }
 
-# A trigger has no policy of its own, so the right to run one is the project's. The predefined role
-# (cloudbuild.builds.editor) may also cancel and change what others build; acting as the builder is
-# granted on the builder.
-resource "google_project_iam_custom_role" "trigger_runner" {
-  count = length(local.runners) > 0 ? 1 : 0
-
-  project     = var.project_id
-  role_id     = "mlopsTriggerRunner"
-  title       = "Cloud Build trigger runner"
-  description = "Runs a trigger, and sees which builds ran"
-  permissions = ["cloudbuild.builds.create", "cloudbuild.builds.get", "cloudbuild.builds.list"]
-}
-
 resource "google_project_iam_member" "trigger_runner" {
   for_each = local.runners
 
   project = var.project_id
-  role    = google_project_iam_custom_role.trigger_runner[0].name
+  role    = var.trigger_runner_role
   member  = "serviceAccount:${each.value}"
 }
 
+# A build runs as the builder, and so takes leave to act as it.
 resource "google_service_account_iam_member" "acts_as_builder" {
   for_each = local.runners
 

@@ -74,6 +74,12 @@ variable "retraining_schedule" {
   nullable    = false
 }
 
+variable "role_suffix" {
+  description = "What the ids of the custom roles end in."
+  type        = string
+  nullable    = false
+}
+
 variable "scheduler_service_account" {
   description = "E-mail address of Cloud Scheduler's service account."
   type        = string
@@ -96,6 +102,12 @@ variable "substitutions" {
     condition     = alltrue([for name in keys(var.substitutions) : can(regex("^_[A-Z][A-Z0-9_]*$", name))])
     error_message = "Substitutions begin with an underscore: _REGION."
   }
+}
+
+variable "trigger_runner_role" {
+  description = "Full name of the role that running a trigger takes."
+  type        = string
+  nullable    = false
 }
 
 variable "watched_bucket" {

@@ -1,6 +1,6 @@
 # Each request meets these rules in the order of their priority, and ends at the first that decides: refuse /metrics,
-# refuse attacks, then one rate rule. A key is counted as a key wherever it comes from; whoever sends none is counted by
-# address.
+# refuse attacks, then one rate rule. A key is counted as a key wherever it comes from; whoever sends none, or what is too
+# short to be one, is counted by address.
 
 locals {
   # CRS 4.22 at its most certain level. Left out: methodenforcement (would refuse the CORS preflight), and the rules for
@@ -105,7 +105,7 @@ resource "google_compute_security_policy" "default" {
     action      = "throttle"
     match {
       expr {
-        expression = "has(request.headers['x-api-key'])"
+        expression = "has(request.headers['x-api-key']) && size(request.headers['x-api-key']) >= ${local.shortest_key}"
       }
     }
     rate_limit_options {
@@ -157,5 +157,9 @@ resource "google_compute_security_policy" "default" {
         src_ip_ranges = ["*"]
       }
     }
+  }
+
+  lifecycle {
+    create_before_destroy = true # when it is switched off, the backends let go of it before it goes
   }
 }

@@ -60,6 +60,10 @@ resource "google_certificate_manager_certificate_map" "default" {
   project = var.project_id
   name    = var.name
   labels  = var.labels
+
+  lifecycle {
+    create_before_destroy = true # when the zone is elsewhere again, the proxy lets go of it before it goes
+  }
 }
 
 resource "google_certificate_manager_certificate_map_entry" "default" {

@@ -5,6 +5,9 @@ locals {
   # there is Redis; the edge counts once for all instances.
   requests_per_key = var.rate_limits.predict + var.rate_limits.model_info + var.rate_limits.health
 
+  # What the service takes for a key in production. Whether it is one, only the service knows.
+  shortest_key = 32
+
   # Without a key: the service's limits per client, and the pages that it does not limit (a visit to /docs loads a
   # handful of files). Twice as many in a minute is no person any more.
   unlimited_pages      = 60

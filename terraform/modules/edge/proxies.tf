@@ -48,6 +48,10 @@ resource "google_compute_target_http_proxy" "trial" {
   }
 }
 
+resource "terraform_data" "tls" {
+  input = local.tls
+}
+
 resource "google_compute_global_forwarding_rule" "http" {
   project               = var.project_id
   name                  = "${var.name}-http"
@@ -56,4 +60,11 @@ resource "google_compute_global_forwarding_rule" "http" {
   port_range            = "80"
   target                = one(concat(google_compute_target_http_proxy.redirect[*].id, google_compute_target_http_proxy.trial[*].id))
   labels                = var.labels
+
+  # With a domain that comes or goes the proxy does too, and one that a rule still points at can't be deleted: so the
+  # rule goes first. (create_before_destroy on the proxies would reach all that they lead to, down to the VMs' group,
+  # which can't be made a second time under its name when the zones of a public VM replace it.)
+  lifecycle {
+    replace_triggered_by = [terraform_data.tls]
+  }
 }

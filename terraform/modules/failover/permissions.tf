@@ -1,23 +1,4 @@
-# The controllers, the function and the VM's timer, may look at the load balancer and move the proxy's pointer. Compute
-# Engine has no IAM on a single proxy, so the role holds these permissions and no others.
-resource "google_project_iam_custom_role" "controller" {
-  project     = var.project_id
-  role_id     = "mlopsFailover"
-  title       = "Turns the load balancer between Cloud Run and the VM"
-  description = "Reads proxy, URL maps and the VM's health; sets the proxy's URL map"
-
-  permissions = [
-    "compute.backendServices.get",
-    "compute.globalOperations.get",
-    "compute.targetHttpProxies.get",
-    "compute.targetHttpProxies.setUrlMap",
-    "compute.targetHttpsProxies.get",
-    "compute.targetHttpsProxies.setUrlMap",
-    "compute.urlMaps.get",
-    "compute.urlMaps.use",
-  ]
-}
-
+# The controllers, the function and the VM's timer, may look at the load balancer and move the proxy's pointer.
 locals {
   controllers = {
     for name, email in { function = var.function_email, vm = var.vm_email } : name => "serviceAccount:${email}"
@@ -29,7 +10,7 @@ resource "google_project_iam_member" "controller" {
   for_each = local.controllers
 
   project = var.project_id
-  role    = google_project_iam_custom_role.controller.id
+  role    = var.controller_role
   member  = each.value
 }
 

@@ -16,6 +16,12 @@ variable "builder_id" {
   nullable    = false
 }
 
+variable "controller_role" {
+  description = "Full name of the role that lets controllers move the proxy's pointer."
+  type        = string
+  nullable    = false
+}
+
 variable "failback" {
   description = "Who turns back to Cloud Run: manual or automatic."
   type        = string

@@ -11,26 +11,8 @@ resource "google_storage_bucket_object" "image" {
   }
 }
 
-# What a roll needs, and no more: there is no such role, and no IAM on a single group.
-resource "google_project_iam_custom_role" "roller" {
-  project     = var.project_id
-  role_id     = "mlopsVmRoller"
-  title       = "Rolls the VM group to another image"
-  description = "For Cloud Build: replace or restart the group's instances, and wait for them"
-
-  permissions = [
-    "compute.instanceGroupManagers.get",
-    "compute.instanceGroupManagers.list",
-    "compute.instanceGroupManagers.update",
-    "compute.instanceTemplates.get",
-    "compute.instanceTemplates.useReadOnly",
-    "compute.regionOperations.get",
-    "compute.regions.get",
-  ]
-}
-
 resource "google_project_iam_member" "roller" {
   project = var.project_id
-  role    = google_project_iam_custom_role.roller.id
+  role    = var.roller_role
   member  = var.roller
 }

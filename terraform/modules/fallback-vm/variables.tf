@@ -101,6 +101,12 @@ variable "roller" {
   nullable    = false
 }
 
+variable "roller_role" {
+  description = "Full name of the role that rolling the group takes."
+  type        = string
+  nullable    = false
+}
+
 variable "secret_environment" {
   description = "Settings that are secrets: name of the variable to projects/P/secrets/S."
   type        = map(string)

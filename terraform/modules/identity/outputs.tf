@@ -12,3 +12,8 @@ output "members" {
   description = "The service accounts as members of a policy, serviceAccount:E."
   value       = { for key, account in google_service_account.default : key => "serviceAccount:${account.email}" }
 }
+
+output "roles" {
+  description = "Full names of the custom roles: failover, trigger_runner, vm_roller."
+  value       = { for key, role in google_project_iam_custom_role.default : key => role.name }
+}

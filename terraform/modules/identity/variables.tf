@@ -10,6 +10,12 @@ variable "project_id" {
   nullable    = false
 }
 
+variable "role_suffix" {
+  description = "What the ids of the custom roles end in."
+  type        = string
+  nullable    = false
+}
+
 variable "runtime_name" {
   description = "Name of the service account that the service runs as."
   type        = string

@@ -30,6 +30,10 @@ resource "google_monitoring_uptime_check_config" "ready" {
       project_id = var.project_id
     }
   }
+
+  lifecycle {
+    create_before_destroy = true # another host is another check, and one that an alert or an objective names can't be deleted
+  }
 }
 
 resource "google_monitoring_alert_policy" "unreachable" {

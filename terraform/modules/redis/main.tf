@@ -1,4 +1,6 @@
 resource "google_redis_instance" "default" {
+  count = var.enabled ? 1 : 0
+
   project = var.project_id
   region  = var.region
   name    = var.name

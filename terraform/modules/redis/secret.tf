@@ -1,15 +1,16 @@
 locals {
   # The certificate authority belongs to this instance alone, so trusting it, and nothing else, names the server;
   # its certificate carries no host name that could be compared with the address.
-  query = join("&", [
-    "ssl_cert_reqs=required",
+  uri = one([for instance in google_redis_instance.default : join("&", [
+    "rediss://:${instance.auth_string}@${instance.host}:${instance.port}/0?ssl_cert_reqs=required",
     "ssl_check_hostname=false",
-    "ssl_ca_data=${urlencode(join("\n", google_redis_instance.default.server_ca_certs[*].cert))}",
-  ])
-  uri = "rediss://:${google_redis_instance.default.auth_string}@${google_redis_instance.default.host}:${google_redis_instance.default.port}/0?${local.query}"
+    "ssl_ca_data=${urlencode(join("\n", instance.server_ca_certs[*].cert))}",
+  ])])
 }
 
-# The password is part of the URI, so the URI is a secret: services mount it, no plan or console shows it.
+# The password is part of the URI, so the URI is a secret: services mount it, no plan or console shows it. Secret and
+# newest version stay when Redis goes: the revision that serves until the next deployment still reads them, and could
+# start no instance without them. It then counts for itself, as whenever Redis is away.
 resource "google_secret_manager_secret" "uri" {
   project   = var.project_id
   secret_id = "${var.name}-uri"
@@ -33,8 +34,12 @@ resource "google_secret_manager_secret" "uri" {
 
 # The password stands in the state anyway, as an attribute of the instance: a write-only argument would hide nothing.
 resource "google_secret_manager_secret_version" "uri" {
+  count = var.enabled ? 1 : 0
+
   secret      = google_secret_manager_secret.uri.id
   secret_data = local.uri
+
+  deletion_policy = "ABANDON"
 }
 
 resource "google_secret_manager_secret_iam_member" "accessor" {

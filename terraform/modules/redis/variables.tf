@@ -10,6 +10,12 @@ variable "deletion_protection" {
   nullable    = false
 }
 
+variable "enabled" {
+  description = "Whether there is an instance. The secret is there either way."
+  type        = bool
+  nullable    = false
+}
+
 variable "kms_key" {
   description = "Key that encrypts the secret. null: Google's."
   type        = string

@@ -164,13 +164,13 @@ resource "google_cloud_run_v2_service" "default" {
     }
 
     dynamic "volumes" {
-      for_each = google_secret_manager_secret_version.collector
+      for_each = var.metrics_collector ? ["collector"] : []
       content {
-        name = "collector"
+        name = volumes.value
         secret {
-          secret = google_secret_manager_secret.collector[0].secret_id
+          secret = google_secret_manager_secret.collector.secret_id
           items {
-            version = volumes.value.version
+            version = google_secret_manager_secret_version.collector.version
             path    = "config.yaml"
           }
         }
@@ -193,13 +193,15 @@ resource "google_cloud_run_v2_service" "default" {
     # Terraform gives the service its shape; Cloud Build says which image runs, and sends it traffic only after its
     # smoke test. Terraform must neither bring an old image back nor send traffic to an untried revision. So a change
     # of the shape makes a revision that waits, too: `_ACTION=deploy` tries it and shifts the traffic.
+    #
+    # The revision's name is not left alone. Builds give none; one that a deployment by hand left in the template would
+    # be sent again with the next change, and refused: "Revision named ... with different configuration already exists".
     ignore_changes = [
       client,
       client_version,
       template[0].annotations,
       template[0].containers[0].image,
       template[0].labels,
-      template[0].revision,
       traffic,
     ]
 

@@ -4,10 +4,10 @@ locals {
   collector_image = "us-docker.pkg.dev/cloud-ops-agents-artifacts/cloud-run-gmp-sidecar/cloud-run-gmp-sidecar:1.2.0"
 }
 
-# Its configuration holds no secret; a secret is the only file that Cloud Run mounts without a bucket.
+# Its configuration holds no secret; a secret is the only file that Cloud Run mounts without a bucket. It is there with
+# and without the collector: the revision that serves when the collector is taken out still mounts it, and could start
+# no instance without it.
 resource "google_secret_manager_secret" "collector" {
-  count = var.metrics_collector ? 1 : 0
-
   project   = var.project_id
   secret_id = "${var.name}-metrics-collector"
   labels    = var.labels
@@ -18,9 +18,7 @@ resource "google_secret_manager_secret" "collector" {
 }
 
 resource "google_secret_manager_secret_version" "collector" {
-  count = var.metrics_collector ? 1 : 0
-
-  secret = google_secret_manager_secret.collector[0].id
+  secret = google_secret_manager_secret.collector.id
   secret_data = yamlencode({
     apiVersion = "monitoring.googleapis.com/v1beta"
     kind       = "RunMonitoring"
@@ -33,10 +31,8 @@ resource "google_secret_manager_secret_version" "collector" {
 }
 
 resource "google_secret_manager_secret_iam_member" "collector" {
-  count = var.metrics_collector ? 1 : 0
-
   project   = var.project_id
-  secret_id = google_secret_manager_secret.collector[0].secret_id
+  secret_id = google_secret_manager_secret.collector.secret_id
   role      = "roles/secretmanager.secretAccessor"
   member    = "serviceAccount:${var.service_account_email}"
 }

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from functions.bundle.storage import SCHEME
-from functions.keys import KeyFile, KeysUnavailable, is_secret_version, key_faults
+from functions.keys import KeyFile, KeysUnavailable, acceptable, is_secret_version, key_faults
 from functions.variables import (
     InvalidSettings,
     Variable,
@@ -263,12 +263,15 @@ def _key_faults(values: Mapping[str, Any], *, production: bool) -> list[str]:
     """What is wrong with the keys that can be read at once."""
     faults = [f"API_KEY: {fault}" for fault in key_faults(values.get("api_keys", ()), production=production)]
     path: Path | None = values.get("api_key_file")
-    if path is not None:
-        try:
-            found = key_faults(KeyFile(path).read(), production=production)
-        except KeysUnavailable as error:
-            found = [str(error)]
-        faults += [f"API_KEY_FILE: {str(path)!r}: {fault}" for fault in found]
+    if path is None:
+        return faults
+    # Only what no running instance would take either: the file may change, and a start must not be what finds out.
+    try:
+        keys = KeyFile(path).read()
+    except KeysUnavailable:  # ApiKeys says so, and goes on trying
+        return faults
+    if not acceptable(keys, production=production):
+        faults += [f"API_KEY_FILE: {str(path)!r}: {fault}" for fault in key_faults(keys, production=production)]
     return faults
 
 

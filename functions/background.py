@@ -9,6 +9,9 @@ from collections.abc import Callable
 RETRY_SECONDS = 5.0
 """Until the next try, where something is missing that the service can't do without."""
 
+LONGEST_RETRY_SECONDS = 60.0
+"""Until the next try of what has failed several times in a row, in a way that nobody expected."""
+
 NEVER = math.inf
 
 logger = logging.getLogger(__name__)
@@ -18,7 +21,8 @@ class BackgroundTask:
     """A task in a thread of its own, one at a time.
 
     Requests start it when it is due, instead of a clock: where the processor sleeps between requests,
-    as on Cloud Run, a clock would sleep too.
+    as on Cloud Run, a clock would sleep too. One that fails is tried again, after twice the pause each time
+    that it fails in a row; the log says so where it fails otherwise than the time before.
     """
 
     def __init__(self, name: str, task: Callable[[], float], due: float = 0.0) -> None:
@@ -29,6 +33,8 @@ class BackgroundTask:
         self._starting = threading.Lock()
         self._idle = threading.Event()
         self._idle.set()
+        self._retry_seconds = RETRY_SECONDS
+        self._said: tuple[type[Exception], str] | None = None
 
     def start_if_due(self) -> None:
         """Start it, if it is due."""
@@ -44,9 +50,8 @@ class BackgroundTask:
             self.due = NEVER
         try:
             threading.Thread(target=self._run, name=self._name, daemon=True).start()
-        except RuntimeError:  # the machine has no thread left; the request that asks is answered all the same
-            logger.exception("%s can't start", self._name)
-            self._end(RETRY_SECONDS)
+        except RuntimeError as error:  # the machine has no thread left; the request that asks is answered all the same
+            self._end(self._pause_after("%s can't start", error))
 
     def wait(self, seconds: float) -> bool:
         """Wait until it does not run, at most so long; whether that was enough."""
@@ -56,10 +61,20 @@ class BackgroundTask:
         pause = RETRY_SECONDS
         try:
             pause = self._task()
-        except Exception:
-            logger.exception("%s failed", self._name)
+            self._retry_seconds, self._said = RETRY_SECONDS, None
+        except Exception as error:  # noqa: BLE001 -- _pause_after tells it
+            pause = self._pause_after("%s failed", error)
         finally:
             self._end(pause)
+
+    def _pause_after(self, message: str, error: Exception) -> float:
+        """Log the error, unless it is the one of the last try; gives the seconds until the next."""
+        if self._said != (type(error), str(error)):
+            self._said = (type(error), str(error))
+            logger.error(message, self._name, exc_info=error)
+        pause = self._retry_seconds
+        self._retry_seconds = min(2 * pause, LONGEST_RETRY_SECONDS)
+        return pause
 
     def _end(self, pause: float) -> None:
         self.due = time.monotonic() + pause

@@ -4,6 +4,8 @@ import itertools
 import threading
 import time
 
+import pytest
+
 from functions.background import NEVER, RETRY_SECONDS, BackgroundTask
 
 
@@ -49,6 +51,26 @@ def test_task_that_fails_is_told_and_tried_again_later(caplog):
     assert "work failed" in caplog.text
     assert "ZeroDivisionError" in caplog.text
     assert 0 < task.due - time.monotonic() <= RETRY_SECONDS
+
+
+def test_task_that_fails_again_and_again_is_told_once_and_tried_less_and_less(caplog):
+    results = [ValueError("one"), ValueError("one"), ValueError("two"), ValueError("two"), *[KeyError("x")] * 4]
+    results += [7.0, KeyError("x")]
+
+    def work():
+        result = results.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    task = BackgroundTask("work", work)
+    pauses = []
+    while results:
+        task.start()
+        assert task.wait(10)
+        pauses.append(task.due - time.monotonic())
+    assert pauses == pytest.approx([5, 10, 20, 40, 60, 60, 60, 60, 7, 5], abs=0.5)
+    assert [str(record.exc_info[1]) for record in caplog.records] == ["one", "two", "'x'", "'x'"]
 
 
 def test_machine_without_threads_fails_no_request(monkeypatch, caplog):

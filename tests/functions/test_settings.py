@@ -45,6 +45,18 @@ GOOD = [
         "cors_origins",
         ("https://a.example", "https://b.example"),
     ),
+    ("CORS_ORIGINS", "*", "cors_origins", ("*",)),
+    *(
+        ("CORS_ORIGINS", origin, "cors_origins", (origin,))
+        for origin in (
+            "http://localhost:3000",
+            "http://127.0.0.1:8000",
+            "http://[::1]:8000",
+            "https://xn--bcher-kva.example",
+            "https://iris-api-123456789012.europe-west1.run.app",
+            "chrome-extension://abcdefghijklmnop",
+        )
+    ),
     ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
     ("API_KEY_SECRET", "projects/p/secrets/s/versions/1", "api_key_secrets", ("projects/p/secrets/s/versions/1",)),
     ("MODEL_DIR", "/srv/models", "model_dir", Path("/srv/models")),
@@ -81,6 +93,26 @@ BAD = [
     ("API_KEY", "tab\tin-it", "printable ASCII"),
     ("API_KEY_SECRET", "mlops-api-key", "is no list of projects/"),
     ("MODEL_RELOAD_SECONDS", "-1", "is not between"),
+    *(
+        ("CORS_ORIGINS", f"https://good.example,{origin}", f"holds {origin!r}, which is no origin")
+        for origin in (
+            "app.example.com",
+            "https://",
+            "https://a.example/",
+            "https://a.example/page",
+            "https://a.example?x",
+            "https://a.example:port",
+            "https://a.example:443",
+            "http://a.example:80",
+            "https://A.example",
+            "HTTPS://a.example",
+            "https://*.example",
+            "https://b\u00fccher.example",
+            "https://user@a.example",
+            "https://a.example https://b.example",
+            "null",
+        )
+    ),
     ("LOG_LEVEL", "loud", "is none of"),
     ("HOST", "localhost", "is no IP address"),
     ("PORT", "http", "'http' is no whole number"),
@@ -155,6 +187,13 @@ def test_production_lists_its_faults_together_with_unreadable_values():
 def test_production_with_any_origin_is_refused(origins):
     (fault,) = faults_of(PRODUCTION | {"CORS_ORIGINS": origins})
     assert fault.startswith("CORS_ORIGINS: ")
+
+
+@pytest.mark.parametrize(("variable", "text"), [("CORS_ORIGINS", "app.example.com"), ("API_KEY", ", ,")])
+def test_what_production_needs_is_not_called_missing_where_it_is_wrong(variable, text):
+    (fault,) = faults_of(PRODUCTION | {variable: text})
+    assert fault.startswith(f"{variable}: ")
+    assert "production needs" not in fault
 
 
 def test_production_with_all_it_needs_starts():

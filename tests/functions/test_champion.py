@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 import weakref
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -330,6 +331,32 @@ def test_requests_start_one_check_and_are_answered_meanwhile(models, files, mode
     champion.wait(30)
     assert {champion.current().version for _ in range(1000)} == {"one"}
     assert gate.looks == 1
+
+
+def test_instance_that_slept_answers_its_first_request_with_the_model_that_was_promoted_meanwhile(
+    models, files, monkeypatch
+):
+    for version in ("one", "two"):
+        models.upload(version, files(version))
+    models.point("one")
+    champion = Champion(None, PointerSource(models.uri), max_rows=10, reload_seconds=60)
+    assert check(champion).version == "one"
+    models.point("two")
+    awake = time.monotonic
+    monkeypatch.setattr("functions.background.time", SimpleNamespace(monotonic=lambda: awake() + 3600))
+    assert champion.current().version == "two"
+
+
+def test_request_waits_a_bounded_time_for_a_silent_source_after_a_sleep(model, monkeypatch):
+    gate = Gate(FolderSource("nowhere"))
+    champion = Champion(model, gate, max_rows=10, reload_seconds=60)
+    champion._check.due -= 3600
+    monkeypatch.setattr(champion._check, "_patience", 0.5)
+    before = time.perf_counter()
+    assert champion.current() is model
+    assert 0.5 <= time.perf_counter() - before < 2
+    gate.open.set()
+    champion.wait(30)
 
 
 @pytest.mark.parametrize(("seconds", "looks"), [(1, 2), (0, 1)])

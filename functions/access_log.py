@@ -14,7 +14,7 @@ from functions.request import ServingRequest
 
 _TRACE_HEADERS = ("HTTP_TRACEPARENT", "HTTP_X_CLOUD_TRACE_CONTEXT")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})").match
-_CLOUD_TRACE = re.compile(r"([0-9a-fA-F]{32})(?:/([0-9]+))?(?:;o=([01]))?").match
+_CLOUD_TRACE = re.compile(r"([0-9a-fA-F]{32})(?:/([0-9]{1,20})(?![0-9]))?(?:;o=([01]))?").match
 
 
 class HttpRequest(msgspec.Struct, rename="camel"):

@@ -7,6 +7,7 @@ proved, and put in its place by one assignment.
 
 import logging
 import threading
+import time
 from typing import Protocol
 
 from functions.background import NEVER, RETRY_SECONDS, BackgroundTask
@@ -17,6 +18,9 @@ from functions.bundle.storage import StorageError
 from functions.model import Model
 
 REMEDY = "train one with `make train`, or correct MODEL_DIR or MODEL_URI"
+WAIT_SECONDS = 3.0
+"""Longest that a request waits for a check, after a time without requests."""
+
 LOADED, REFUSED, UNREACHABLE = "loaded", "refused", "unreachable"
 """Outcomes of a check: another model serves now; it can't be used; nobody could say whether there is one."""
 
@@ -62,10 +66,15 @@ class Champion:
         self._judged: object = None
         self._refused = False
         self._said: str | None = None
-        self._check = BackgroundTask("model check", self._look, due=NEVER if source is None else 0.0)
+        due = NEVER if source is None else time.monotonic()
+        self._check = BackgroundTask("model check", self._look, due, WAIT_SECONDS)
 
     def current(self) -> Model | None:
-        """The model that answers, None where there is none. Starts a check of the source, if one is due."""
+        """The model that answers, None where there is none.
+
+        Starts a check of the source, if one is due. Where nobody asked for so long that the processor may have
+        slept, as on Cloud Run, this one request waits for it: once it is answered, the check would sleep too.
+        """
         self._check.start_if_due()
         return self._model
 

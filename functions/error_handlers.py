@@ -43,7 +43,7 @@ def _answer(
 ) -> ServingResponse:
     request = current_request()
     request.error_kind = kind
-    if request.environ["PATH_INFO"].startswith(PROTOCOL_PREFIX):
+    if f"{request.environ['PATH_INFO']}/".startswith(PROTOCOL_PREFIX):
         return ServingResponse(msgspec.json.encode({"error": detail}), status, headers, content_type=JSON)
     body = problem_body(status, kind, detail, request.request_id, faults)
     return ServingResponse(body, status, headers, content_type=PROBLEM_JSON)

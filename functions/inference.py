@@ -121,8 +121,9 @@ class TensorInterface:
 
     def _joined(self, tensors: dict[str, Floats]) -> Floats:
         columns = [tensors[name] for name in self._names]
+        size = columns[0].size
         for name, column in zip(self._names, columns, strict=True):
-            if column.shape not in {(len(column),), (len(column), 1)} or column.size != columns[0].size:
+            if column.shape not in {(size,), (size, 1)}:
                 shape = list(column.shape)
                 raise InvalidInference(f"input {name!r} has shape {shape}; every feature takes [n] or [n, 1]")
         return np.stack([column.reshape(-1) for column in columns], axis=1)

@@ -1,12 +1,14 @@
 """Targets of functions-framework."""
 
 import functools
+import logging
 import os
 import threading
+from http import HTTPStatus
 
 import functions_framework
 from cloudevents.http import CloudEvent
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, abort
 
 from functions import logs
 from functions.settings import FailoverSettings, RetrainSettings
@@ -17,9 +19,13 @@ _starting = threading.Lock()
 @functions_framework.http
 def predict(request: Request) -> Response:
     """The service, all routes of it, as one HTTP function."""
-    # several first requests at once would make an app each, and all but one would count for themselves
-    with _starting:
-        app = _app()
+    try:
+        # several first requests at once would make an app each, and all but one would count for themselves
+        with _starting:
+            app = _app()
+    except SystemExit as error:  # it would take the server's worker along
+        _say_once(str(error))
+        abort(HTTPStatus.INTERNAL_SERVER_ERROR)
     return Response.from_app(app, request.environ)  # type: ignore[return-value]
 
 
@@ -46,11 +52,14 @@ def _app() -> Flask:
     """The app, made at the first request: importing this module reads no environment.
 
     Raises:
-        RuntimeError: the environment can't be used; a SystemExit would take the server's worker along.
+        SystemExit: the environment can't be used; the message lists every fault.
     """
     from functions.app import from_environment
 
-    try:
-        return from_environment()
-    except SystemExit as error:
-        raise RuntimeError(error.code) from None
+    return from_environment()
+
+
+@functools.cache
+def _say_once(reason: str) -> None:
+    logs.configure("INFO")
+    logging.getLogger(__name__).critical("the service can't start", extra={"reason": reason})

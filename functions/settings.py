@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from functions.bundle.storage import SCHEME
-from functions.keys import KeyFile, KeysUnavailable, is_secret_version, key_faults
+from functions.keys import KeyFile, KeysUnavailable, acceptable, is_secret_version, key_faults
 from functions.variables import (
     InvalidSettings,
     Variable,
@@ -60,6 +60,23 @@ def _place(text: str) -> str:
 def _artifact_root(text: str) -> str:
     """A bucket or folder; the pipeline's other stores, servers and databases, have no files to read."""
     return "" if "://" in text and not text.startswith(SCHEME) else text
+
+
+_is_origin = re.compile(
+    r"(?!https://.*:443$|http://.*:80$)[a-z][a-z0-9+.-]*://([a-z0-9_-][a-z0-9._-]*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
+).fullmatch
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    """Origins as browsers send them, or *: another spelling of the same is never equal to what they send."""
+    origins = listed(text)
+    for origin in origins:
+        if origin != "*" and not _is_origin(origin):
+            raise ValueError(
+                f"holds {origin!r}, which is no origin as a browser sends it, such as https://app.example.com or "
+                "http://localhost:3000: small letters, no port that the scheme implies, no path, no slash at the end"
+            )
+    return origins
 
 
 def _log_level(text: str) -> str:
@@ -120,9 +137,9 @@ class Settings:
     )
     cors_origins: tuple[str, ...] = setting(
         "CORS_ORIGINS",
-        listed,
+        _origins,
         "",
-        "origins of the browsers' pages that may call the service, comma separated; "
+        "origins of the browsers' pages that may call the service, such as `https://app.example.com`, comma separated; "
         "`*` in development when it is not set, never in production",
     )
     log_level: str = setting("LOG_LEVEL", _log_level, "INFO", "least severity that is logged")
@@ -246,7 +263,8 @@ class Settings:
         values.setdefault("host", "0.0.0.0" if production or vertex else "127.0.0.1")  # noqa: S104 -- a container's port
         faults += _key_faults(values, production=production)
         if production and not vertex:
-            faults += _production_faults(values)
+            wrong = {fault.partition(":")[0] for fault in faults}
+            faults += [f"{name}: {fault}" for name, fault in _missing(values).items() if name not in wrong]
         if "*" in values["cors_origins"] and production:
             faults.append("CORS_ORIGINS: * would let every web page call it; list the origins")
         if faults:
@@ -263,24 +281,27 @@ def _key_faults(values: Mapping[str, Any], *, production: bool) -> list[str]:
     """What is wrong with the keys that can be read at once."""
     faults = [f"API_KEY: {fault}" for fault in key_faults(values.get("api_keys", ()), production=production)]
     path: Path | None = values.get("api_key_file")
-    if path is not None:
-        try:
-            found = key_faults(KeyFile(path).read(), production=production)
-        except KeysUnavailable as error:
-            found = [str(error)]
-        faults += [f"API_KEY_FILE: {str(path)!r}: {fault}" for fault in found]
+    if path is None:
+        return faults
+    # Only what no running instance would take either: the file may change, and a start must not be what finds out.
+    try:
+        keys = KeyFile(path).read()
+    except KeysUnavailable:  # ApiKeys says so, and goes on trying
+        return faults
+    if not acceptable(keys, production=production):
+        faults += [f"API_KEY_FILE: {str(path)!r}: {fault}" for fault in key_faults(keys, production=production)]
     return faults
 
 
-def _production_faults(values: Mapping[str, Any]) -> list[str]:
-    faults = []
+def _missing(values: Mapping[str, Any]) -> dict[str, str]:
+    """What production can't do without, by the variable."""
+    faults = {}
     if not any(values.get(name) for name in ("api_keys", "api_key_file", "api_key_secrets")):
-        faults.append(
-            "API_KEY: production needs a key; make one with `openssl rand -hex 32`, "
-            "or set API_KEY_FILE or API_KEY_SECRET"
+        faults["API_KEY"] = (
+            "production needs a key; make one with `openssl rand -hex 32`, or set API_KEY_FILE or API_KEY_SECRET"
         )
     if not values["cors_origins"]:
-        faults.append("CORS_ORIGINS: production needs the origins that may call it, such as https://app.example.com")
+        faults["CORS_ORIGINS"] = "production needs the origins that may call it, such as https://app.example.com"
     return faults
 
 

@@ -74,12 +74,12 @@ def load_classifier(candidate: Candidate) -> Classifier:
     """Load the model and let it answer the golden examples.
 
     Raises:
-        BundleError: the model can't be loaded or gives another answer than it gave in training.
+        BundleError: the model can't be loaded, can't answer, or gives another answer than it gave in training.
     """
     classifier = Classifier(candidate.model)
     metadata = candidate.metadata
     examples = metadata.golden_examples
-    answers = classifier.probabilities(rows_of(examples, metadata.feature_names))
+    answers = _answers(classifier, rows_of(examples, metadata.feature_names))
     for index, (example, answer) in enumerate(zip(examples, answers, strict=True)):
         _check_answer(f"golden example {index}", example, answer, metadata)
     return classifier
@@ -90,6 +90,26 @@ def rows_of(examples: list[GoldenExample], feature_names: list[str]) -> Floats:
     return np.array(
         [[_number(example.instance[name]) for name in feature_names] for example in examples], dtype=np.float32
     )
+
+
+def _answers(classifier: Classifier, rows: Floats) -> Floats:
+    """The model's answers, of the kind that requests rely on without looking.
+
+    Raises:
+        BundleError: the model fails, or gives something else.
+    """
+    try:
+        answers: object = classifier.probabilities(rows)
+    except Exception as error:  # onnxruntime's errors share no narrower class
+        raise BundleError(f"the model can't answer the golden examples: {error}") from error
+    if not isinstance(answers, np.ndarray):
+        raise BundleError(f"the model gives its probabilities as a {type(answers).__name__}; export it without ZipMap")
+    if answers.dtype != np.float32 or answers.shape[:1] != (len(rows),):
+        raise BundleError(
+            f"the model gives {answers.dtype} of shape {list(answers.shape)} for {len(rows)} golden examples, "
+            "where one row of float32 for each is expected"
+        )
+    return answers
 
 
 def _check_answer(what: str, example: GoldenExample, answer: Floats, metadata: Metadata) -> None:

@@ -16,6 +16,9 @@ PROBES = 3
 PAUSE_SECONDS = 15
 TIMEOUT_SECONDS = 5
 BACKEND_HEADER = "X-Probe-Backend"
+NOT_THE_SERVICE = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+"""What the service never says on its readiness route, so that somebody in front of it does, to its clients too."""
+
 _ROUTES = {Backend.CLOUD_RUN: "run", Backend.VM: "vm"}
 
 
@@ -37,10 +40,7 @@ def probe_backends(
 
 
 def is_answered(url: str, route: str) -> bool:
-    """Whether the backend behind `route` answers: a refused or limited request is an answer, a 5xx is none.
-
-    Nor is a 404: the service has this route, so it is Google's front end that says that the service is gone.
-    """
+    """Whether the backend behind `route` answers: a limited request is an answer, 5xx and NOT_THE_SERVICE are none."""
     request = urllib.request.Request(  # noqa: S310 -- the settings take http and https only
         url, headers={BACKEND_HEADER: route, "User-Agent": f"mlops-core-fail-over/{__version__}"}
     )
@@ -49,6 +49,6 @@ def is_answered(url: str, route: str) -> bool:
             return True
     except urllib.error.HTTPError as error:
         with error:
-            return error.code < HTTPStatus.INTERNAL_SERVER_ERROR and error.code != HTTPStatus.NOT_FOUND
+            return error.code < HTTPStatus.INTERNAL_SERVER_ERROR and error.code not in NOT_THE_SERVICE
     except (OSError, http.client.HTTPException):
         return False

@@ -1,5 +1,6 @@
 """The app as the environment describes it, through each way's own entry point, inside this process."""
 
+import json
 import logging
 import socket
 
@@ -67,6 +68,20 @@ def test_function_target_serves_all_routes(environment, row, variables):
     response = client.get("/nowhere")
     assert response.status_code == 404
     assert response.content_type == "application/problem+json"
+
+
+def test_function_that_cannot_use_its_environment_answers_nothing_but_an_error_and_says_once_why(environment, capsys):
+    environment(ENVIRONMENT="production")
+    client = functions_framework.create_app("predict", "functions/main.py").test_client()
+    for _ in range(3):
+        response = client.get("/health")
+        assert response.status_code == 500
+        assert "API_KEY" not in response.text
+    captured = capsys.readouterr()
+    (line,) = [json.loads(line) for line in captured.out.splitlines() if line.startswith("{")]
+    assert (line["severity"], line["message"]) == ("CRITICAL", "the service can't start")
+    assert all(name in line["reason"] for name in ("API_KEY: ", "CORS_ORIGINS: "))
+    assert "Traceback" not in captured.out + captured.err
 
 
 def test_server_keeps_idle_connections_longer_than_the_load_balancer(free_port):

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from functions.bundle.files import (
@@ -195,7 +196,6 @@ def test_what_is_no_onnx_model_is_refused(folder, change):
 
 
 def test_model_with_other_tensors_is_refused(tmp_path):
-    import numpy as np
     from skl2onnx import to_onnx
     from sklearn.linear_model import LogisticRegression
 
@@ -203,6 +203,59 @@ def test_model_with_other_tensors_is_refused(tmp_path):
     exported = to_onnx(LogisticRegression().fit(values, [0, 1]), values).SerializeToString()
     with pytest.raises(BundleError, match="where input 'input' and output 'probabilities' are expected"):
         Classifier(exported)
+
+
+def onnx_model(input_type, columns, *nodes):
+    """A model with the right names; `nodes` are (operator, inputs, outputs, attributes)."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    to_classes = numpy_helper.from_array(np.full((4, 3), 0.1, dtype=np.float32), "to_classes")
+    made = [
+        helper.make_node(name, inputs, outputs, domain="ai.onnx.ml" if name == "ZipMap" else "", **attributes)
+        for name, inputs, outputs, attributes in nodes
+    ]
+    taken = [helper.make_tensor_value_info("input", getattr(TensorProto, input_type), [None, columns])]
+    given = [helper.make_empty_tensor_value_info("probabilities")]
+    graph = helper.make_graph(made, "graph", taken, given, [to_classes])
+    versions = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(graph, opset_imports=versions, ir_version=8).SerializeToString()
+
+
+CLASSES = ("MatMul", ["input", "to_classes"], ["classes"], {})
+UNUSABLE = {
+    "other number of features": (("FLOAT", 3, ("Identity", ["input"], ["probabilities"], {})), "Got: 4 Expected: 3"),
+    "other type of input": (("DOUBLE", 4, ("Cast", ["input"], ["probabilities"], {"to": 1})), "tensor(double)"),
+    "one dictionary a row": (
+        ("FLOAT", 4, CLASSES, ("ZipMap", ["classes"], ["probabilities"], {"classlabels_strings": ["a", "b", "c"]})),
+        "list",
+    ),
+    "labels": (("FLOAT", 4, CLASSES, ("Cast", ["classes"], ["probabilities"], {"to": 7})), "int64"),
+    "texts": (("FLOAT", 4, CLASSES, ("Cast", ["classes"], ["probabilities"], {"to": 8})), "object"),
+    "one number a row": (
+        ("FLOAT", 4, CLASSES, ("ReduceMax", ["classes"], ["probabilities"], {"axes": [1], "keepdims": 0})),
+        "1 probabilities for 3 classes",
+    ),
+    "one number": (
+        ("FLOAT", 4, CLASSES, ("ReduceMax", ["classes"], ["probabilities"], {"keepdims": 0})),
+        "shape []",
+    ),
+    "other number of rows": (
+        ("FLOAT", 4, CLASSES, ("Concat", ["classes", "classes"], ["probabilities"], {"axis": 0})),
+        "shape [12, 3] for 6 golden examples",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_model_that_loads_and_can_not_answer_is_refused(folder, change, case):
+    model, reason = UNUSABLE[case]
+    content = onnx_model(*model)
+    assert Classifier(content)
+    (folder / MODEL_FILE).write_bytes(content)
+    change({("model_sha256",): digest(content)})
+    message = refusal(folder)
+    assert message.startswith(f"{folder / MODEL_FILE}: the model ")
+    assert reason in message
 
 
 def test_encoding_is_the_same_for_the_same_value():

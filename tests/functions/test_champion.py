@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 import weakref
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -154,6 +155,19 @@ def swap_first_prediction(files):
     return files | {METADATA_FILE: json.dumps(metadata).encode()}
 
 
+def replace_model(files):
+    """A model of other features, which loads, and fails when it is run."""
+    from onnx import TensorProto, helper
+
+    node = helper.make_node("Identity", ["input"], ["probabilities"])
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 9]) for name in ("input", "probabilities")]
+    graph = helper.make_graph([node], "graph", tensors[:1], tensors[1:])
+    version = helper.make_opsetid("", 17)
+    model = helper.make_model(graph, opset_imports=[version], ir_version=8).SerializeToString()
+    metadata = json.loads(files[METADATA_FILE]) | {"model_sha256": digest(model)}
+    return files | {MODEL_FILE: model, METADATA_FILE: json.dumps(metadata).encode()}
+
+
 BAD = {
     "damaged model": (lambda files: files | {MODEL_FILE: files[MODEL_FILE][:-1]}, {}, "sha256"),
     "unknown format": (lambda files: files | {METADATA_FILE: b'{"format": 9}'}, {}, "bundle format 9 is unknown"),
@@ -161,6 +175,7 @@ BAD = {
     "other digest in the pointer": (lambda files: files, {"digest": "0" * 64}, "is not the bundle that"),
     "other version in the pointer": (lambda files: files, {"version": "three"}, "is not the bundle that"),
     "wrong golden answers": (swap_first_prediction, {}, "golden example 0"),
+    "model that fails when it is run": (replace_model, {}, "can't answer the golden examples"),
 }
 
 
@@ -318,6 +333,32 @@ def test_requests_start_one_check_and_are_answered_meanwhile(models, files, mode
     assert gate.looks == 1
 
 
+def test_instance_that_slept_answers_its_first_request_with_the_model_that_was_promoted_meanwhile(
+    models, files, monkeypatch
+):
+    for version in ("one", "two"):
+        models.upload(version, files(version))
+    models.point("one")
+    champion = Champion(None, PointerSource(models.uri), max_rows=10, reload_seconds=60)
+    assert check(champion).version == "one"
+    models.point("two")
+    awake = time.monotonic
+    monkeypatch.setattr("functions.background.time", SimpleNamespace(monotonic=lambda: awake() + 3600))
+    assert champion.current().version == "two"
+
+
+def test_request_waits_a_bounded_time_for_a_silent_source_after_a_sleep(model, monkeypatch):
+    gate = Gate(FolderSource("nowhere"))
+    champion = Champion(model, gate, max_rows=10, reload_seconds=60)
+    champion._check.due -= 3600
+    monkeypatch.setattr(champion._check, "_patience", 0.5)
+    before = time.perf_counter()
+    assert champion.current() is model
+    assert 0.5 <= time.perf_counter() - before < 2
+    gate.open.set()
+    champion.wait(30)
+
+
 @pytest.mark.parametrize(("seconds", "looks"), [(1, 2), (0, 1)])
 def test_source_is_asked_at_most_every_so_many_seconds(bundle_folder, seconds, looks):
     gate = Gate(FolderSource(str(bundle_folder)))
@@ -414,6 +455,14 @@ def test_damaged_bundle_of_the_image_does_not_stand_in(models, bundle_folder, tm
     _, client = started(Settings(model_uri=models.uri, model_dir=image))
     assert client.get("/health/ready").status_code == 503
     assert str(image / METADATA_FILE) in reasons(caplog)[-1]
+
+
+def test_bundle_of_the_image_whose_model_fails_does_not_stand_in_nor_end_the_start(models, files, tmp_path, caplog):
+    for name, content in replace_model(files("one")).items():
+        (tmp_path / name).write_bytes(content)
+    _, client = started(Settings(model_uri=models.uri, model_dir=tmp_path))
+    assert client.get("/health/ready").status_code == 503
+    assert "can't answer the golden examples" in reasons(caplog)[-1]
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -258,6 +258,33 @@ def test_service_without_keys_yet_is_closed_and_opens_with_them(model, row, prob
     assert client.post("/predict", json=row).status_code == 401
 
 
+def test_service_whose_key_file_is_not_there_yet_starts_closed_and_opens_with_it(tmp_path, model, row, problem, caplog):
+    file = tmp_path / "api-key"
+    settings = Settings.from_environ(
+        {"ENVIRONMENT": "production", "CORS_ORIGINS": "https://app.example.com", "API_KEY_FILE": str(file)}
+    )
+    keys = from_settings(settings)
+    client = create_app(settings, Champion(model), keys=keys).test_client()
+    for content in (None, b"", b"\xff\xfe"):
+        if content is not None:
+            file.write_bytes(content)
+        read(keys)
+        body = problem(client.post("/predict", json=row, headers={"X-API-Key": NEW}), 503)
+        assert body["type"].endswith(":no-keys")
+        assert client.get("/health/live").status_code == 200
+        assert client.get("/health/ready").status_code == 503
+    assert said(caplog) == ["No such file or directory", "holds no key", "is no UTF-8 text"]
+
+    file.write_text(f"{NEW}\ntoo-small-a-key\n")
+    read(keys)
+    assert client.get("/health/ready").status_code == 200
+    statuses = [
+        client.post("/predict", json=row, headers={"X-API-Key": key}).status_code for key in (NEW, "too-small-a-key")
+    ]
+    assert statuses == [200, 403]
+    assert said(caplog)[3:] == ["1 of 2 keys are shorter than 32 characters"]
+
+
 def test_blocked_client_causes_no_reading(model, row, versions, manager, secret_manager_server):
 
     versions[LATEST] = OLD.encode()

@@ -191,6 +191,15 @@ def test_malformed_tensor_is_named(client, name, changes, message):
     assert message in response.json["error"]
 
 
+def test_features_of_another_shape_than_a_column_are_refused(client, name, model, values):
+    features = model.metadata.feature_names
+    for shape, data in [([], [5.0]), ([1, 1, 1], [5.0]), ([1, 2], [5.0, 5.0])]:
+        inputs = [{"name": feature, "shape": shape, "datatype": "FP32", "data": data} for feature in features]
+        response = client.post(f"/v2/models/{name}/infer", json={"inputs": inputs})
+        assert (response.status_code, set(response.json)) == (400, {"error"})
+        assert f"has shape {shape}; every feature takes [n] or [n, 1]" in response.json["error"]
+
+
 def test_json_data_may_be_nested_or_flat(client, name, values):
     url = f"/v2/models/{name}/infer"
     nested = client.post(url, json=request_of(values, data=values.tolist())).json
@@ -208,9 +217,13 @@ def test_errors_are_the_protocols_own(make_client, name):
         (unloaded.get(f"/v2/models/{name}/ready"), 503),
         (unloaded.get("/v2/nothing"), 404),
         (unloaded.get(f"/v2/models/{name}/infer"), 405),
+        (unloaded.post("/v2"), 405),
     ]:
         assert response.status_code == status
         assert response.is_json
+    for path in ("/v2", "/v2/nothing", f"/v2/models/{name}/ready"):
+        assert set(unloaded.post(path).json) == {"error"}
+    assert unloaded.get("/v2nothing").content_type == "application/problem+json"
 
 
 def test_inference_needs_the_key_and_counts_against_its_limit(make_client, name, values):

@@ -300,15 +300,6 @@ def test_production_without_key_and_origins_is_refused_in_one_message(way, free_
     assert "Traceback" not in result.stdout + result.stderr
 
 
-def test_function_in_production_without_key_answers_nothing_but_an_error(monkeypatch):
-    from functions_framework import create_app
-
-    client = create_app("predict", str(ROOT / "functions" / "main.py")).test_client()
-    monkeypatch.setenv("ENVIRONMENT", "production")
-    for _ in range(2):
-        assert client.get("/health").status_code == 500
-
-
 def test_port_in_use_is_told_without_a_traceback(bundle_folder):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

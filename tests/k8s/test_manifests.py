@@ -277,16 +277,37 @@ def test_nobody_reaches_the_service_past_the_node_in_a_local_cluster(build):
     assert admitted(local, [*LOAD_BALANCER, *SCRAPERS, *STRANGERS], int(config(local)["PORT"])) == []
 
 
-def test_service_reaches_names_redis_and_google_and_nothing_else(build):
+def asked_for_names(build, servers, protocol):
+    """Which of the servers every pod may ask for names, over a protocol."""
+    policies = build.all("NetworkPolicy")
+    return [
+        server
+        for server in servers
+        if all(allows(policies, "Egress", labels(one), server, 53, {}, protocol) for one in workloads(build))
+    ]
+
+
+def test_every_pod_asks_for_names_over_both_protocols(build):
+    """An answer that is too long for UDP comes over TCP."""
+    anywhere = [
+        Peer(namespace="kube-system", labels={"k8s-app": "kube-dns"}),
+        Peer(namespace="kube-system", labels={"k8s-app": "node-local-dns"}),
+        Peer(address="169.254.20.10"),
+    ]
+    cloud_dns = Peer(address="169.254.169.254")
+    others = [Peer(namespace="kube-system", labels={"k8s-app": "another"}), Peer(address="8.8.8.8")]
+    servers = [*anywhere, cloud_dns, *others]
+    for protocol in ("UDP", "TCP"):
+        assert asked_for_names(build("local"), servers, protocol) == anywhere
+        assert asked_for_names(build("gke", "canary", "retrain", "score"), servers, protocol) == [*anywhere, cloud_dns]
+
+
+def test_service_reaches_redis_and_google_and_nothing_else(build):
     gke = build("gke")
     policies = gke.all("NetworkPolicy")
     deployment = gke.one("Deployment")
     redis = gke.one("Deployment", "redis")
     reached = {
-        (Peer(namespace="kube-system", labels={"k8s-app": "kube-dns"}), 53): True,
-        (Peer(namespace="kube-system", labels={"k8s-app": "node-local-dns"}), 53): True,
-        (Peer(namespace="kube-system", labels={"k8s-app": "another"}), 53): False,
-        (Peer(address="169.254.20.10"), 53): True,
         (Peer(namespace="mlops", labels=labels(redis)), 6379): True,
         (Peer(address="169.254.169.254"), 80): True,
         (Peer(address="169.254.169.252"), 988): True,

@@ -498,9 +498,23 @@ def test_canary_is_the_stable_deployment_with_another_image(build):
         .replace(container(canary)["image"], container(stable)["image"])
     )
     assert renamed["spec"].pop("replicas") == 1
+    assert container(renamed).pop("env") == [{"name": "MODEL_URI", "value": ""}]
     assert renamed == stable
     weights = {one["name"]: one["weight"] for one in gke.one("HTTPRoute")["spec"]["rules"][0]["backendRefs"]}
     assert weights == {"iris-api": 90, "iris-api-canary": 10}
+
+
+def test_canary_serves_the_model_of_its_image_and_the_others_the_champion(build, tmp_path):
+    """A canary that followed the pointer would be tried with the model that is there to be replaced."""
+    gke = build("gke", "canary")
+    key = tmp_path / "key"
+    key.write_text("0123456789abcdef0123456789abcdef\n")
+    asked = {}
+    for deployment in serving(gke):
+        own = {one["name"]: one["value"] for one in container(deployment).get("env", [])}  # which beat envFrom
+        settings = Settings.from_environ(config(gke) | own | {"API_KEY_FILE": str(key)})
+        asked[deployment["metadata"]["name"]] = settings.bundle_uri
+    assert asked == {"iris-api": "gs://my-project-ml-models/models/champion.json", "iris-api-canary": ""}
 
 
 def test_keda_asks_for_a_metric_that_the_service_has(build):

@@ -524,10 +524,11 @@ def test_keda_asks_for_a_metric_that_the_service_has(build):
         if trigger["type"] == "prometheus"
     ]
     [(metric, selected)] = re.findall(r"(\w+)\{(.*?)\}", query)
-    names = dict(re.findall(r'(\w+)="([^"]*)"', selected))
+    rules = (ROOT / "monitoring/rules/service.yml").read_text()
+    [total] = set(re.findall(r"^ *or 0 \* sum by \(job\) \(rate\((\w+\{.*\})\[", rules, re.MULTILINE))
     family = next(one for one in ServiceMetrics().registry.collect() if one.name == metric.removesuffix("_count"))
     assert family.type == "histogram"
-    assert names == {"namespace": "mlops", "url_rule": "/predict"}
+    assert f"{metric}{{{selected}}}" == total.replace("{", '{namespace="mlops",'), "a prediction is what the rules say"
 
 
 def test_jobs_run_modules_of_the_pipeline_and_end(build):

@@ -75,7 +75,7 @@ def create_app(
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint(service))
     predicting = [rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
-    metrics.expect_errors(predicting, [about.MODEL_INFO])
+    metrics.start_counts(predicting, [about.MODEL_INFO])
     error_handlers.register(app, metrics)
     log = access_log or AccessLog(sys.stdout.buffer, settings.log_level, settings.project)
     exchange.register(app, settings, metrics, log)

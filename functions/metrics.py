@@ -6,6 +6,7 @@ look-ups kept, instead of by its three hooks (docs/adr/0004-request-path.md has 
 
 import time
 from collections.abc import Collection, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -97,14 +98,14 @@ class ServiceMetrics:
         self._shown = shared_registry(shared_folder, self._models.is_shown) if shared_folder else self.registry
         self._by_response: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
 
-    def expect_errors(self, predicting: Collection[str], others: Collection[str]) -> None:
+    def start_counts(self, predicting: Collection[str], others: Collection[str]) -> None:
         """Start the counts at zero that alerts watch: a series first seen at 10 has no increase.
 
         `predicting` are the routes of predictions, `others` those that want a key too.
         """
         for rule in predicting:
-            for problem in (TooManyRequests, NoModel, Problem):
-                self._children("POST", rule, problem.status.value)
+            for status in (HTTPStatus.OK, TooManyRequests.status, NoModel.status, Problem.status):
+                self._children("POST", rule, status.value)
         for rule in (*predicting, *others):
             for problem in (MissingKey, WrongKey, TooManyRequests, NoModel, Problem):
                 self._errors.labels(problem.kind, rule)

@@ -19,7 +19,12 @@ need() { # program, how to install it
   command -v "$1" >/dev/null || fail "there is no $1 here; install it: $2"
 }
 
-need_kubectl() { need kubectl https://kubernetes.io/docs/tasks/tools/; }
+need_kubectl() {
+  need kubectl https://kubernetes.io/docs/tasks/tools/
+  # what kubectl logs in to GKE with
+  [[ $overlay != gke ]] ||
+    need gke-gcloud-auth-plugin "gcloud components install gke-gcloud-auth-plugin, or by apt (docs/orchestration.md)"
+}
 need_docker() { need docker https://docs.docker.com/engine/install/; }
 need_kind() { need kind https://kind.sigs.k8s.io/docs/user/quick-start/#installation; }
 need_minikube() { need minikube https://minikube.sigs.k8s.io/docs/start/; }

@@ -128,4 +128,8 @@ The service answers at $url
   API_KEY=\$(gcloud secrets versions access latest --secret=$(output secret_manager_secret_name) --project=$project)
   curl $url/predict -H "X-API-Key: \$API_KEY" -H 'Content-Type: application/json' \\
     -d '{"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}'
+
+The next build tries the same model in this service, and makes it the champion (docs/infrastructure.md):
+
+  make gcloud-submit PROJECT_ID=$project REGION=$region ACTION=train
 EOS

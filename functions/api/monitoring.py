@@ -10,6 +10,9 @@ from functions.response import ServingResponse
 from functions.service import Service
 
 ROUTE = "/metrics"
+SHARED_ADDRESSES = ipaddress.ip_network("100.64.0.0/10")
+"""Not routed on the Internet (RFC 6598), and used for pods by clusters that ran out of private addresses. To
+`ipaddress` they are not private, since carriers use them too, between a customer's router and their own."""
 
 
 def blueprint(service: Service) -> Blueprint:
@@ -35,4 +38,6 @@ def _near(request: ServingRequest) -> bool:
         peer = ipaddress.ip_address(request.environ.get("REMOTE_ADDR", ""))
     except ValueError:
         return False
-    return peer.is_loopback or peer.is_private
+    if isinstance(peer, ipaddress.IPv6Address):
+        peer = peer.ipv4_mapped or peer
+    return peer.is_loopback or peer.is_private or peer in SHARED_ADDRESSES

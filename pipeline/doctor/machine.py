@@ -64,6 +64,12 @@ TOOLS = (
     ),
     Tool("gcloud", ("gcloud", "version"), "make bootstrap", "https://cloud.google.com/sdk/docs/install"),
     Tool("kubectl", ("kubectl", "version", "--client"), "make k8s-deploy", "https://kubernetes.io/docs/tasks/tools/"),
+    Tool(
+        "gke-gcloud-auth-plugin",
+        ("gke-gcloud-auth-plugin", "--version"),
+        "make k8s-deploy K8S_OVERLAY=gke",
+        "gcloud components install gke-gcloud-auth-plugin, or apt-get install google-cloud-cli-gke-gcloud-auth-plugin",
+    ),
 )
 
 

@@ -31,9 +31,15 @@ def matches(selector: dict[str, Any], labels: Labels) -> bool:
 
 
 def allows(
-    policies: list[dict[str, Any]], direction: str, pod: Labels, peer: Peer, port: int, names: dict[str, int]
+    policies: list[dict[str, Any]],
+    direction: str,
+    pod: Labels,
+    peer: Peer,
+    port: int,
+    names: dict[str, int],
+    protocol: str = "TCP",
 ) -> bool:
-    """Whether `pod` may talk with `peer` on a TCP port; `names` are the destination's named ports."""
+    """Whether `pod` may talk with `peer` on a port of a protocol; `names` are the destination's named ports."""
     concerned = [
         policy["spec"]
         for policy in policies
@@ -42,7 +48,8 @@ def allows(
     sides = {"Ingress": "from", "Egress": "to"}
     rules = [rule for spec in concerned for rule in spec.get(direction.lower(), [])]
     return not concerned or any(
-        _peer_in(rule.get(sides[direction]), peer) and _port_in(rule.get("ports"), port, names) for rule in rules
+        _peer_in(rule.get(sides[direction]), peer) and _port_in(rule.get("ports"), port, names, protocol)
+        for rule in rules
     )
 
 
@@ -64,7 +71,7 @@ def _peer_is(side: dict[str, Any], peer: Peer) -> bool:
     return in_namespace and matches(side.get("podSelector", {}), peer.labels)
 
 
-def _port_in(ports: list[dict[str, Any]] | None, port: int, names: dict[str, int]) -> bool:
+def _port_in(ports: list[dict[str, Any]] | None, port: int, names: dict[str, int], protocol: str) -> bool:
     return ports is None or any(
-        names.get(entry["port"], entry["port"]) == port for entry in ports if entry.get("protocol", "TCP") == "TCP"
+        names.get(entry["port"], entry["port"]) == port for entry in ports if entry.get("protocol", "TCP") == protocol
     )

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.k8s
 
 KEY = "0123456789abcdef0123456789abcdef"
 COMMANDS = ("setup", "setup-kind", "deploy", "status", "logs", "port-forward", "predict", "delete", "clean")
+PLUGIN = "gke-gcloud-auth-plugin"
 TOOLS = {"setup": "minikube", "setup-kind": "kind"} | dict.fromkeys(COMMANDS[2:8], "kubectl") | {"clean": "minikube"}
 
 STAND_IN = """#!/bin/sh
@@ -80,6 +81,15 @@ def test_missing_tool_is_named_with_where_to_get_it(machine, command):
     result = machine.run(command)
     assert result.returncode == 1
     assert result.stderr.startswith(f"error: there is no {TOOLS[command]} here; install it: https://")
+
+
+@pytest.mark.parametrize("command", ["deploy", "status", "logs", "port-forward", "predict", "delete"])
+def test_missing_plugin_by_which_kubectl_logs_in_to_gke_is_named(machine, command):
+    machine.add("kubectl")
+    result = machine.run(command, K8S_OVERLAY="gke")
+    assert result.returncode == 1
+    assert "no gke-gcloud-auth-plugin here; install it: gcloud components install " in result.stderr
+    assert machine.noted() == []
 
 
 def test_each_make_target_runs_a_command_of_the_script():
@@ -160,7 +170,7 @@ def test_deploy_without_an_image_says_how_to_make_it(machine):
     ],
 )
 def test_nothing_is_done_to_another_cluster(machine, own_names, command, overlay, cluster):
-    machine.add("kubectl", "docker", "kind", "minikube")
+    machine.add("kubectl", "docker", "kind", "minikube", PLUGIN)
     own_names()
     result = machine.run(command, K8S_OVERLAY=overlay, CLUSTER=cluster)
     assert result.returncode == 1
@@ -179,7 +189,7 @@ def test_secret_of_another_form_is_refused_with_the_remedy(machine):
 
 
 def test_deploy_to_gke_refuses_the_names_of_the_example(machine):
-    machine.add("kubectl")
+    machine.add("kubectl", PLUGIN)
     result = machine.run("deploy", K8S_OVERLAY="gke", CLUSTER="gke_my-project_europe-west1_mlops")
     assert result.returncode == 1
     assert "my-project or example.com" in result.stderr
@@ -201,7 +211,7 @@ def own_names(machine):
 
 @pytest.mark.parametrize("project", ["iris-prod", "my-project-123"])
 def test_deploy_to_gke_applies_the_overlay_as_it_is(machine, own_names, project):
-    machine.add("kubectl")
+    machine.add("kubectl", PLUGIN)
     own_names(project)
     result = machine.run("deploy", K8S_OVERLAY="gke", CLUSTER=f"gke_{project}_europe-west1_mlops")
     assert result.returncode == 0, result.stderr

@@ -277,16 +277,37 @@ def test_nobody_reaches_the_service_past_the_node_in_a_local_cluster(build):
     assert admitted(local, [*LOAD_BALANCER, *SCRAPERS, *STRANGERS], int(config(local)["PORT"])) == []
 
 
-def test_service_reaches_names_redis_and_google_and_nothing_else(build):
+def asked_for_names(build, servers, protocol):
+    """Which of the servers every pod may ask for names, over a protocol."""
+    policies = build.all("NetworkPolicy")
+    return [
+        server
+        for server in servers
+        if all(allows(policies, "Egress", labels(one), server, 53, {}, protocol) for one in workloads(build))
+    ]
+
+
+def test_every_pod_asks_for_names_over_both_protocols(build):
+    """An answer that is too long for UDP comes over TCP."""
+    anywhere = [
+        Peer(namespace="kube-system", labels={"k8s-app": "kube-dns"}),
+        Peer(namespace="kube-system", labels={"k8s-app": "node-local-dns"}),
+        Peer(address="169.254.20.10"),
+    ]
+    cloud_dns = Peer(address="169.254.169.254")
+    others = [Peer(namespace="kube-system", labels={"k8s-app": "another"}), Peer(address="8.8.8.8")]
+    servers = [*anywhere, cloud_dns, *others]
+    for protocol in ("UDP", "TCP"):
+        assert asked_for_names(build("local"), servers, protocol) == anywhere
+        assert asked_for_names(build("gke", "canary", "retrain", "score"), servers, protocol) == [*anywhere, cloud_dns]
+
+
+def test_service_reaches_redis_and_google_and_nothing_else(build):
     gke = build("gke")
     policies = gke.all("NetworkPolicy")
     deployment = gke.one("Deployment")
     redis = gke.one("Deployment", "redis")
     reached = {
-        (Peer(namespace="kube-system", labels={"k8s-app": "kube-dns"}), 53): True,
-        (Peer(namespace="kube-system", labels={"k8s-app": "node-local-dns"}), 53): True,
-        (Peer(namespace="kube-system", labels={"k8s-app": "another"}), 53): False,
-        (Peer(address="169.254.20.10"), 53): True,
         (Peer(namespace="mlops", labels=labels(redis)), 6379): True,
         (Peer(address="169.254.169.254"), 80): True,
         (Peer(address="169.254.169.252"), 988): True,
@@ -477,9 +498,23 @@ def test_canary_is_the_stable_deployment_with_another_image(build):
         .replace(container(canary)["image"], container(stable)["image"])
     )
     assert renamed["spec"].pop("replicas") == 1
+    assert container(renamed).pop("env") == [{"name": "MODEL_URI", "value": ""}]
     assert renamed == stable
     weights = {one["name"]: one["weight"] for one in gke.one("HTTPRoute")["spec"]["rules"][0]["backendRefs"]}
     assert weights == {"iris-api": 90, "iris-api-canary": 10}
+
+
+def test_canary_serves_the_model_of_its_image_and_the_others_the_champion(build, tmp_path):
+    """A canary that followed the pointer would be tried with the model that is there to be replaced."""
+    gke = build("gke", "canary")
+    key = tmp_path / "key"
+    key.write_text("0123456789abcdef0123456789abcdef\n")
+    asked = {}
+    for deployment in serving(gke):
+        own = {one["name"]: one["value"] for one in container(deployment).get("env", [])}  # which beat envFrom
+        settings = Settings.from_environ(config(gke) | own | {"API_KEY_FILE": str(key)})
+        asked[deployment["metadata"]["name"]] = settings.bundle_uri
+    assert asked == {"iris-api": "gs://my-project-ml-models/models/champion.json", "iris-api-canary": ""}
 
 
 def test_keda_asks_for_a_metric_that_the_service_has(build):
@@ -489,10 +524,11 @@ def test_keda_asks_for_a_metric_that_the_service_has(build):
         if trigger["type"] == "prometheus"
     ]
     [(metric, selected)] = re.findall(r"(\w+)\{(.*?)\}", query)
-    names = dict(re.findall(r'(\w+)="([^"]*)"', selected))
+    rules = (ROOT / "monitoring/rules/service.yml").read_text()
+    [total] = set(re.findall(r"^ *or 0 \* sum by \(job\) \(rate\((\w+\{.*\})\[", rules, re.MULTILINE))
     family = next(one for one in ServiceMetrics().registry.collect() if one.name == metric.removesuffix("_count"))
     assert family.type == "histogram"
-    assert names == {"namespace": "mlops", "url_rule": "/predict"}
+    assert f"{metric}{{{selected}}}" == total.replace("{", '{namespace="mlops",'), "a prediction is what the rules say"
 
 
 def test_jobs_run_modules_of_the_pipeline_and_end(build):

@@ -61,6 +61,14 @@ def test_panels_have_units_and_queries_of_the_chosen_data_source(dashboard):
 
 
 @EACH
+def test_all_services_are_those_that_have_a_model_and_not_whatever_is_scraped(dashboard):
+    [job] = [variable for variable in dashboard["templating"]["list"] if variable["name"] == "job"]
+    assert job["query"]["query"] == "label_values(model_loaded, job)"
+    assert job["includeAll"]
+    assert "allValue" not in job, "it takes the place of the values that the query finds"
+
+
+@EACH
 def test_charts_of_many_series_name_them(dashboard):
     for panel in panels(dashboard):
         for target in panel["targets"]:

@@ -131,5 +131,5 @@ The service answers at $url
 
 The next build tries the same model in this service, and makes it the champion (docs/infrastructure.md):
 
-  make gcloud-submit PROJECT_ID=$project REGION=$region ACTION=train
+  make gcloud-submit PROJECT_ID=$project ACTION=train
 EOS

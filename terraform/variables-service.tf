@@ -8,6 +8,11 @@ variable "cors_origins" {
     condition     = !strcontains(var.cors_origins, "*")
     error_message = "cors_origins may not hold *: in production the service refuses to start with it. List the origins, such as https://app.example.com."
   }
+
+  validation {
+    condition     = alltrue([for origin in compact(split(",", var.cors_origins)) : can(regex("^[a-z][a-z0-9+.-]*://[^/A-Z]+$", trimspace(origin)))])
+    error_message = "cors_origins are what browsers send: scheme, host and port in small letters, no path, no slash at the end, such as https://app.example.com."
+  }
 }
 
 variable "docker_image" {

@@ -91,6 +91,7 @@ run "refuses_further_forms" {
 
     budget_amount         = -1
     api_key_value         = "0123456789abcdef0123456789abcdef\nshort"
+    cors_origins          = "https://app.example.com, https://other.example.com/"
     docker_image          = "europe-west1-docker.pkg.dev/iris-test/mlops-repo/iris-api"
     iap_tunnel_users      = ["me@example.com", "user:nobody"]
     kms_key_name          = "projects/p/locations/us/keyRings/r/cryptoKeys/k"
@@ -107,6 +108,7 @@ run "refuses_further_forms" {
   expect_failures = [
     var.budget_amount,
     var.api_key_value,
+    var.cors_origins,
     var.docker_image,
     var.iap_tunnel_users,
     var.kms_key_name,

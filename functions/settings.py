@@ -264,7 +264,7 @@ class Settings:
         faults += _key_faults(values, production=production)
         if production and not vertex:
             wrong = {fault.partition(":")[0] for fault in faults}
-            faults += [f"{name}: {fault}" for name, fault in _missing(values).items() if name not in wrong]
+            faults += [fault for fault in _missing(values) if fault.partition(":")[0] not in wrong]
         if "*" in values["cors_origins"] and production:
             faults.append("CORS_ORIGINS: * would let every web page call it; list the origins")
         if faults:
@@ -293,15 +293,16 @@ def _key_faults(values: Mapping[str, Any], *, production: bool) -> list[str]:
     return faults
 
 
-def _missing(values: Mapping[str, Any]) -> dict[str, str]:
-    """What production can't do without, by the variable."""
-    faults = {}
+def _missing(values: Mapping[str, Any]) -> list[str]:
+    """What production can't do without."""
+    faults = []
     if not any(values.get(name) for name in ("api_keys", "api_key_file", "api_key_secrets")):
-        faults["API_KEY"] = (
-            "production needs a key; make one with `openssl rand -hex 32`, or set API_KEY_FILE or API_KEY_SECRET"
+        faults.append(
+            "API_KEY: production needs a key; make one with `openssl rand -hex 32`, "
+            "or set API_KEY_FILE or API_KEY_SECRET"
         )
     if not values["cors_origins"]:
-        faults["CORS_ORIGINS"] = "production needs the origins that may call it, such as https://app.example.com"
+        faults.append("CORS_ORIGINS: production needs the origins that may call it, such as https://app.example.com")
     return faults
 
 

@@ -46,7 +46,7 @@ def substitute(text, values):
 def granted_in_the_project():
     """What Terraform lets the builder do in the whole project, by the role mlopsDeploymentObserver."""
     text = (ROOT / "terraform/modules/delivery/builder.tf").read_text(encoding="utf-8")
-    role = re.search(r'"mlopsDeploymentObserver".*?permissions = \[(.*?)\]', text, re.DOTALL)[1]
+    role = re.search(r'"mlopsDeploymentObserver\$.*?permissions = \[(.*?)\]', text, re.DOTALL)[1]
     return re.findall(r'"([a-zA-Z.]+)"', role)
 
 

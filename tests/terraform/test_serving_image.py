@@ -47,8 +47,8 @@ def serving_image(project):
 
 
 def test_image_that_serves_is_what_is_added_next(project):
-    current = Release(build="b", revisions={"europe-west1": "iris-api-00007-abc"}, image=IMAGE, pointer=None)
-    previous = Release(build="a", revisions={}, image="before", pointer=None)
+    current = Release(revisions={"europe-west1": "iris-api-00007-abc"}, image=IMAGE, pointer=None)
+    previous = Release(revisions={}, image="before", pointer=None)
     state = {"current": asdict(current), "previous": asdict(previous)}
     (project / "state.json").write_text(json.dumps(state, indent=2), encoding="utf-8")
     result = serving_image(project)

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -116,6 +117,9 @@ def server(settings: Settings) -> MPServer:
 
 def _load_app() -> Callable[..., Any]:
     """Load the app in the serving process, and tune the interpreter to it (docs/adr/0006-interpreter.md)."""
+    # A terminal's Ctrl-C goes to all processes, and the parent then ends this one by SIGTERM. Two signals at once can
+    # catch granian's main thread in a lock that its handler takes too: it would hang until it is killed.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     gc.disable()
     from functions.app import from_environment
 

@@ -326,6 +326,19 @@ def test_server_stops_cleanly_on_ctrl_c_and_starts_again_at_once(start):
             assert "Traceback" not in service.output
 
 
+def test_ctrl_c_ends_the_serving_process_by_its_parent_alone(start):
+    with start(SERVER) as service:
+        children = Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGINT)
+        time.sleep(0.5)
+        assert service.ask("GET", "/health/live")[0] == 200
+        # a terminal signals all that it started
+        os.killpg(service.pid, signal.SIGINT)
+        assert service.process.wait(STOP_SECONDS) == 0
+        assert "refused to gracefully stop" not in service.output
+
+
 def test_request_in_flight_is_finished_on_sigterm(start, row):
     body = json.dumps(row).encode()
     head = f"POST /predict HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
